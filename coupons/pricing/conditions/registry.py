@@ -1,0 +1,25 @@
+"""Every kind of condition by the code under which it is stored."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from coupons.pricing.conditions.base import Condition
+from coupons.pricing.conditions.minimum_spend import MinimumSpend
+
+CONDITIONS: Mapping[str, Callable[..., Condition]] = {
+    "minimum_spend": MinimumSpend,
+}
+
+
+def make_condition(kind: str, **parameters: Any) -> Condition:
+    """Build the condition stored as ``kind`` from its parameters.
+
+    Raises:
+        ValueError: on an unknown kind, unknown or missing parameters, or impossible values.
+    """
+    if kind not in CONDITIONS:
+        raise ValueError(f"unknown kind of condition: {kind!r}")
+    try:
+        return CONDITIONS[kind](**parameters)
+    except TypeError as error:
+        raise ValueError(f"{kind}: {error}") from error
