@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class CampaignKind(TextChoices):
+    """How a campaign hands out its coupons."""
+
+    DROP = "drop", _("Drop")
+
+
+class CampaignStatus(TextChoices):
+    """What a marketer decided; the window says the rest."""
+
+    DRAFT = "draft", _("Draft")
+    PUBLISHED = "published", _("Published")
+    PAUSED = "paused", _("Paused")
+    ENDED = "ended", _("Ended")
+
+
+class MessageChannel(TextChoices):
+    EMAIL = "email", _("E-mail")
+    IN_APP = "in_app", _("In-app")
+
+
+class MessageTopic(TextChoices):
+    """What a message is about; each topic has its templates."""
+
+    EXPIRY_REMINDER = "expiry_reminder", _("Coupon expires soon")
+
+
+class MessageState(TextChoices):
+    """Where a message stands: an in-app one is delivered when it is written."""
+
+    PENDING = "pending", _("Waiting")
+    SENDING = "sending", _("Being sent")
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("Given up")
+    CANCELLED = "cancelled", _("No longer needed")

@@ -1,0 +1,4 @@
+from campaigns.models.campaign import Campaign, CampaignCoupon, CampaignRecipient
+from campaigns.models.message import Message
+
+__all__ = ["Campaign", "CampaignCoupon", "CampaignRecipient", "Message"]

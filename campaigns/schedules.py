@@ -1,0 +1,3 @@
+"""When this app's jobs run."""
+
+SCHEDULE: dict[str, dict[str, object]] = {}

@@ -1,0 +1,13 @@
+"""The demo and a developer's shell."""
+
+from config.settings.base import *  # noqa: F403
+from config.settings.base import BASE_DIR, STORAGES, env
+
+DEBUG = env.bool("DEBUG", default=False)
+# A fresh clone has nothing collected yet; file names need no hash on one machine.
+STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+# E-mail goes to files that a person can open.
+EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.filebased.EmailBackend")
+EMAIL_FILE_PATH = BASE_DIR / "var" / "mail"

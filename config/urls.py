@@ -1,0 +1,19 @@
+from django.contrib import admin
+from django.urls import include, path
+from django.views.i18n import JavaScriptCatalog
+
+from config.kernel import health
+
+urlpatterns = [
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("i18n/messages.js", JavaScriptCatalog.as_view(), name="javascript_catalog"),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("config.api_urls")),
+    path("api/", include("config.api_docs_urls")),
+    path("oauth2/", include("config.oauth_urls")),
+    path("accounts/", include("users.web.urls")),
+    path("messages/", include("campaigns.web.urls")),
+    path("", include("coupons.web.urls")),
+]

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from config.kernel.append_only import AppendOnlyModel
+from config.kernel.ids import uuid7
+from coupons.enums import ClaimChannel, ClaimState
+from coupons.models.coupon import Coupon
+
+ON_AN_ORDER = [ClaimState.LOCKED, ClaimState.REDEEMED]
+
+
+class ClaimQuerySet(models.QuerySet["Claim"]):
+    def of(self, shopper_id: int) -> ClaimQuerySet:
+        return self.filter(shopper_id=shopper_id)
+
+    def usable(self, now: datetime) -> ClaimQuerySet:
+        """Claims that can go on an order now; one that expired since the last sweep is not among them."""
+        return self.filter(state=ClaimState.AVAILABLE, usable_from__lte=now, expires_at__gt=now)
+
+    def past_expiry(self, now: datetime) -> ClaimQuerySet:
+        """Available claims whose time is over: the work of the expiry job."""
+        return self.filter(state=ClaimState.AVAILABLE, expires_at__lte=now)
+
+
+class Claim(models.Model):
+    """One coupon held by one shopper. `state` changes only through `coupons.services.claim_states`.
+
+    `ordinal` counts the shopper's claims of this coupon from 1: with its unique constraint it stands
+    behind the limit per shopper.
+    """
+
+    public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
+    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="claims")
+    shopper = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="claims")
+    ordinal = models.PositiveIntegerField()
+    state = models.CharField(_("state"), max_length=12, choices=ClaimState, default=ClaimState.AVAILABLE)
+    channel = models.CharField(_("channel"), max_length=8, choices=ClaimChannel)
+    claimed_at = models.DateTimeField(_("claimed"))
+    usable_from = models.DateTimeField(_("usable from"))
+    expires_at = models.DateTimeField(_("expires"))
+    order = models.ForeignKey(
+        "coupons.Order", verbose_name=_("order"), on_delete=models.PROTECT, null=True, blank=True, related_name="claims"
+    )
+
+    objects = ClaimQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("claim")
+        verbose_name_plural = _("claims")
+        constraints = [
+            models.UniqueConstraint(fields=["coupon", "shopper", "ordinal"], name="coupons_claim_ordinal"),
+            models.CheckConstraint(condition=Q(state__in=ClaimState.values), name="coupons_claim_state"),
+            models.CheckConstraint(
+                condition=Q(state__in=ON_AN_ORDER, order__isnull=False)
+                | (~Q(state__in=ON_AN_ORDER) & Q(order__isnull=True)),
+                name="coupons_claim_order",
+            ),
+            models.CheckConstraint(condition=Q(expires_at__gt=F("usable_from")), name="coupons_claim_window"),
+        ]
+        indexes = [
+            models.Index(fields=["shopper", "-claimed_at"], name="coupons_claim_wallet"),
+            # The expiry job and the reminders read only what is still available, in order of its end.
+            models.Index(fields=["expires_at"], condition=Q(state=ClaimState.AVAILABLE), name="coupons_claim_expiring"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.coupon} · {self.shopper}"
+
+    def state_at(self, now: datetime) -> ClaimState:
+        """Returns the state as a shopper should see it: expired from its end on, before any job has run."""
+        if self.state == ClaimState.AVAILABLE and now >= self.expires_at:
+            return ClaimState.EXPIRED
+        return ClaimState(self.state)
+
+
+class ClaimEntry(AppendOnlyModel):
+    """One move of a claim: its ledger. A claim's state is the `to_state` of its last entry."""
+
+    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, related_name="entries")
+    from_state = models.CharField(_("from"), max_length=12, choices=ClaimState, blank=True)
+    to_state = models.CharField(_("to"), max_length=12, choices=ClaimState)
+    order = models.ForeignKey("coupons.Order", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    reason = models.CharField(_("reason"), max_length=40)
+    data = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(_("at"))
+
+    class Meta:
+        verbose_name = _("claim entry")
+        verbose_name_plural = _("claim entries")
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(to_state__in=ClaimState.values), name="coupons_claim_entry_state")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_state or '·'} → {self.to_state}"
+
+
+class ClaimCounter(models.Model):
+    """How many claims of a coupon a shopper has made, in all and on one day.
+
+    One conditional upsert on this row enforces both limits; it counts claims ever made, so that using or
+    losing one never makes room for another.
+    """
+
+    coupon = models.ForeignKey(Coupon, on_delete=models.CASCADE, related_name="claim_counters")
+    shopper = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    claimed = models.PositiveIntegerField()
+    day = models.DateField()
+    claimed_on_day = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["coupon", "shopper"], name="coupons_claim_counter_once")]
+
+    def __str__(self) -> str:
+        return f"{self.coupon_id}/{self.shopper_id}: {self.claimed}"

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from config.kernel.ids import uuid7
+from config.kernel.money import MoneyField
+from coupons.enums import OrderState
+from coupons.models.catalogue import Product
+from coupons.models.claim import Claim
+from coupons.models.coupon import Coupon
+
+
+class Order(models.Model):
+    """A priced cart of the shop with the coupons on it.
+
+    `locked` holds the claims until `lock_expires_at`; `redeemed` has used them; `released` and `refunded`
+    gave them back. Amounts are in minor units and never change after the order was placed.
+    """
+
+    public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
+    # The shop's own order number: one order each, however often it is sent.
+    reference = models.CharField(_("reference"), max_length=64, unique=True)
+    shopper = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders")
+    state = models.CharField(_("state"), max_length=12, choices=OrderState, default=OrderState.LOCKED)
+    subtotal = MoneyField(_("subtotal"))
+    discount = MoneyField(_("discount"))
+    shipping = MoneyField(_("shipping"), default=0)
+    payable = MoneyField(_("payable"))
+    refunded = MoneyField(_("refunded"), default=0)
+    placed_at = models.DateTimeField(_("placed"))
+    lock_expires_at = models.DateTimeField(_("lock expires"), null=True, blank=True)
+    redeemed_at = models.DateTimeField(_("paid"), null=True, blank=True)
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=OrderState.values), name="coupons_order_state"),
+            models.CheckConstraint(
+                condition=Q(subtotal__gte=0, discount__gte=0, shipping__gte=0, payable__gte=0),
+                name="coupons_order_sign",
+            ),
+            models.CheckConstraint(
+                condition=Q(payable=F("subtotal") - F("discount") + F("shipping")), name="coupons_order_sum"
+            ),
+            models.CheckConstraint(
+                condition=Q(refunded__gte=0, refunded__lte=F("payable")), name="coupons_order_refund"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["shopper", "-placed_at"], name="coupons_order_shopper"),
+            models.Index(fields=["placed_at"], name="coupons_order_placed"),
+            models.Index(
+                fields=["lock_expires_at"], condition=Q(state=OrderState.LOCKED), name="coupons_order_lock_expiring"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class OrderLine(models.Model):
+    """One line of an order as it was priced."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    number = models.PositiveSmallIntegerField(_("number"))
+    product = models.ForeignKey(Product, verbose_name=_("product"), on_delete=models.PROTECT, related_name="+")
+    unit_price = MoneyField(_("unit price"))
+    quantity = models.PositiveIntegerField(_("quantity"))
+    discount = MoneyField(_("discount"), default=0)
+    payable = MoneyField(_("payable"))
+
+    class Meta:
+        verbose_name = _("order line")
+        verbose_name_plural = _("order lines")
+        ordering = ["order", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "number"], name="coupons_order_line_number"),
+            models.CheckConstraint(condition=Q(quantity__gte=1, unit_price__gte=0), name="coupons_order_line_quantity"),
+            models.CheckConstraint(condition=Q(discount__gte=0, payable__gte=0), name="coupons_order_line_sign"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product} × {self.quantity}"
+
+
+class OrderLineDiscount(models.Model):
+    """What one coupon took off one line; the sum over a line is the line's discount.
+
+    `claim` is None for a discount that no shopper held, such as one known only from the shop's history.
+    """
+
+    line = models.ForeignKey(OrderLine, on_delete=models.CASCADE, related_name="discounts")
+    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="+")
+    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, null=True, blank=True, related_name="line_discounts")
+    amount = MoneyField(_("amount"))
+
+    class Meta:
+        verbose_name = _("line discount")
+        verbose_name_plural = _("line discounts")
+        constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="coupons_line_discount_positive")]
+
+    def __str__(self) -> str:
+        return f"{self.coupon}: {self.amount}"

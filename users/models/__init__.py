@@ -1,0 +1,6 @@
+from users.models.behaviour import BehaviourEvent
+from users.models.profile import Profile
+from users.models.tag import Tag
+from users.models.user import User
+
+__all__ = ["BehaviourEvent", "Profile", "Tag", "User"]
