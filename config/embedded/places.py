@@ -73,7 +73,7 @@ def _allows(path: Path, account: Account | None, question: str) -> bool:
 
 
 def make_folder(folder: Path, *, mode: int = 0o755, account: Account | None = None) -> Path:
-    """Create `folder` if it is missing, with exactly `mode` whatever the umask; an existing one is left as it is."""
+    """Create `folder` if missing, with exactly `mode` whatever the umask; leave an existing one as it is."""
     try:
         folder.mkdir(mode=mode)
     except FileExistsError:
@@ -119,7 +119,7 @@ def _is_our_own(folder: Path) -> bool:
 
 
 def server_folder(own: Path, account: Account | None) -> Path:
-    """Return the folder for a server's data: `own`, or its twin outside the clone when `account` cannot get there."""
+    """Return where data goes: `own`, or its twin outside the clone if `account` cannot get there."""
     if account is None or can_enter(own, account):
         return own
     return make_folder(outside_folder(account) / own.name)

@@ -155,8 +155,8 @@ class PostgresServer:
     def _clear_left_over_postmaster(self) -> None:
         """Deal with a `postmaster.pid` left by a crash.
 
-        A server of an earlier launcher that is still shutting down is waited for. A process id that belongs to
-        something else by now must not keep PostgreSQL from starting.
+        A server of an earlier launcher that is still shutting down is waited for. A process id that
+        belongs to something else by now must not keep PostgreSQL from starting.
         """
         lines = self._postmaster_lines()
         if not lines or not lines[0].isdigit():
@@ -208,7 +208,7 @@ class PostgresServer:
             "--encoding=UTF8",
             "--locale-provider=builtin",
             "--builtin-locale=C.UTF-8",
-            # Text search and trigrams still ask the C library what a letter is; without C.UTF-8 Chinese has none.
+            # Text search and trigrams still ask the C library what a letter is: in plain C, nothing Chinese.
             f"--locale={_c_library_locale()}",
             *([] if self._durable else ["--no-sync"]),
         )

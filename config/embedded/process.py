@@ -110,7 +110,7 @@ def spawn(
         FileNotFoundError: there is no such program.
     """
     if threading.current_thread() is not threading.main_thread():
-        # The kernel watches the creating thread, not the process: a child of a thread would die with that thread.
+        # The kernel watches the creating thread, not the process: the child would die with that thread.
         raise EmbeddedError("Servers can only be started from the main thread.")
     parent = os.getpid()
 

@@ -29,7 +29,7 @@ def _file(folder: Path) -> Path:
 
 
 def write(folder: Path, state: State) -> None:
-    """Store `state` for this folder, readable by this user only; readers see the old or the new one, never half."""
+    """Store `state` for this folder, readable by this user only; nobody ever reads half of it."""
     draft = folder / f"servers.json.{os.getpid()}"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -52,7 +52,7 @@ def read(folder: Path) -> State | None:
         )
     except PermissionError as error:
         raise EmbeddedError(
-            f"{folder} is in use by another user: run as that user, or choose another --name."
+            f"{folder} belongs to another user: run as that user, or choose another --name."
         ) from error
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None

@@ -52,7 +52,8 @@ def append_only(*tables: str) -> RunPython:
 
     def add(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
         if editor.connection.vendor == "postgresql":
-            editor.execute(POSTGRESQL_FUNCTION)
+            # No parameters: the % of RAISE must reach PostgreSQL as it is.
+            editor.execute(POSTGRESQL_FUNCTION, params=None)
         for table in tables:
             for statement in _create_statements(editor.connection.vendor, table):
                 editor.execute(statement)

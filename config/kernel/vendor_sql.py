@@ -14,7 +14,7 @@ def postgresql_only(sql: str, reverse_sql: str) -> RunPython:
     def run(statement: str) -> Any:
         def operation(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
             if editor.connection.vendor == "postgresql":
-                editor.execute(statement)
+                editor.execute(statement, params=None)
 
         return operation
 

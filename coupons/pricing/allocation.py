@@ -53,9 +53,7 @@ def _fill_overfull_lines(
     rest = total
     while True:
         weight_sum = sum(weights[index] for index in open_lines)
-        overfull = {
-            index for index in open_lines if rest * weights[index] > capacities[index] * weight_sum
-        }
+        overfull = {index for index in open_lines if rest * weights[index] > capacities[index] * weight_sum}
         if not overfull:
             return open_lines, rest
         for index in overfull:
@@ -64,9 +62,7 @@ def _fill_overfull_lines(
         open_lines = [index for index in open_lines if index not in overfull]
 
 
-def _split_by_largest_remainder(
-    rest: int, weights: Sequence[int], open_lines: list[int], parts: list[int]
-) -> None:
+def _split_by_largest_remainder(rest: int, weights: Sequence[int], open_lines: list[int], parts: list[int]) -> None:
     """Write the fair shares of ``rest`` into ``parts``.
 
     No share exceeds its line's capacity here, so the unit that a fraction earns never does either.

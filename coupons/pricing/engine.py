@@ -82,9 +82,7 @@ def _retake_in_cart_order(cart: Cart, selection: Selection) -> tuple[RunningOrde
     return order, steps
 
 
-def _outcomes_as_given(
-    cart: Cart, given: tuple[Offer, ...], settled: dict[str, Outcome]
-) -> tuple[Outcome, ...]:
+def _outcomes_as_given(cart: Cart, given: tuple[Offer, ...], settled: dict[str, Outcome]) -> tuple[Outcome, ...]:
     outcomes: list[Outcome] = []
     seen: set[str] = set()
     for offer in given:
@@ -101,18 +99,12 @@ def _outcomes_as_given(
 
 def _with_lines_in_cart_order(cart: Cart, applied: Applied) -> Applied:
     amounts = {discount.line_id: discount.amount for discount in applied.lines}
-    lines = tuple(
-        LineDiscount(line.line_id, amounts[line.line_id])
-        for line in cart.lines
-        if line.line_id in amounts
-    )
+    lines = tuple(LineDiscount(line.line_id, amounts[line.line_id]) for line in cart.lines if line.line_id in amounts)
     return Applied(applied.offer_id, applied.coupon_id, applied.amount, lines)
 
 
 def _quote(cart: Cart, order: RunningOrder, outcomes: tuple[Outcome, ...]) -> Quote:
-    payable_by_line = {
-        line.line_id: amount for line, amount in zip(order.lines, order.amounts, strict=True)
-    }
+    payable_by_line = {line.line_id: amount for line, amount in zip(order.lines, order.amounts, strict=True)}
     lines = tuple(
         QuotedLine(
             line_id=line.line_id,

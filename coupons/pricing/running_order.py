@@ -57,9 +57,7 @@ class RunningOrder:
 
     def part(self, positions: list[int]) -> EligiblePart:
         """The lines at these positions as they stand now."""
-        return EligiblePart(
-            tuple(DiscountableLine(self.lines[i], self.amounts[i]) for i in positions)
-        )
+        return EligiblePart(tuple(DiscountableLine(self.lines[i], self.amounts[i]) for i in positions))
 
     def take(self, offer: Offer, grant: Grant) -> Applied:
         """Take a grant for the offer off the lines in its scope.
@@ -70,8 +68,7 @@ class RunningOrder:
         positions = self.covered_by(offer)
         part = self.part(positions)
         if len(grant.line_amounts) != len(positions) or not all(
-            0 <= amount <= line.room
-            for amount, line in zip(grant.line_amounts, part.lines, strict=True)
+            0 <= amount <= line.room for amount, line in zip(grant.line_amounts, part.lines, strict=True)
         ):
             raise BrokenBenefitError(f"{offer.benefit!r} granted {grant.line_amounts!r}")
         for i, amount in zip(positions, grant.line_amounts, strict=True):
