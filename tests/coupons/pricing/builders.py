@@ -1,0 +1,127 @@
+"""Short ways to say a cart and an offer, so that the tests read as a specification."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from coupons.pricing import (
+    EVERYTHING,
+    AmountOff,
+    Benefit,
+    Cart,
+    CartLine,
+    Condition,
+    MinimumSpend,
+    Offer,
+    PercentOff,
+    Phase,
+    Quote,
+    Scope,
+    ThresholdBase,
+    price_cart,
+)
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def line(
+    sku: str,
+    unit_price: int,
+    quantity: int = 1,
+    *,
+    floor_price: int = 0,
+    category: str = "",
+    line_id: str = "",
+) -> CartLine:
+    return CartLine(
+        line_id=line_id or sku,
+        sku=sku,
+        categories=frozenset({category} if category else ()),
+        unit_price=unit_price,
+        quantity=quantity,
+        floor_price=floor_price,
+    )
+
+
+def cart(*lines: CartLine, shipping: int = 0) -> Cart:
+    return Cart(lines=lines, shipping=shipping)
+
+
+def amount_off(amount: int) -> AmountOff:
+    return AmountOff(amount)
+
+
+def percent_off(percent: float, cap: int | None = None) -> PercentOff:
+    return PercentOff(round(percent * 100), cap)
+
+
+def offer(
+    offer_id: str,
+    benefit: Benefit,
+    *,
+    over: int | None = None,
+    conditions: tuple[Condition, ...] = (),
+    scope: Scope = EVERYTHING,
+    phase: Phase = Phase.ORDER,
+    priority: int = 0,
+    group: str = "",
+    exclusive: bool = False,
+    threshold_base: ThresholdBase = ThresholdBase.CURRENT,
+    usable_from: datetime | None = None,
+    expires_at: datetime | None = None,
+) -> Offer:
+    if over is not None:
+        conditions = (MinimumSpend(over), *conditions)
+    return Offer(
+        offer_id=offer_id,
+        coupon_id=f"coupon-{offer_id}",
+        benefit=benefit,
+        conditions=conditions,
+        scope=scope,
+        phase=phase,
+        priority=priority,
+        stacking_group=group,
+        exclusive=exclusive,
+        threshold_base=threshold_base,
+        usable_from=usable_from,
+        expires_at=expires_at,
+    )
+
+
+def only(*skus: str) -> Scope:
+    return Scope(include_skus=frozenset(skus))
+
+
+def only_category(*categories: str) -> Scope:
+    return Scope(include_categories=frozenset(categories))
+
+
+def quote(priced_cart: Cart, *offers: Offer, now: datetime = NOW) -> Quote:
+    return price_cart(priced_cart, offers, now)
+
+
+def discounts(priced: Quote) -> list[int]:
+    """What is taken off each line, in the order of the cart."""
+    return [quoted.discount for quoted in priced.lines]
+
+
+def applied_ids(priced: Quote) -> set[str]:
+    return {applied.offer_id for applied in priced.applied}
+
+
+def refusals(priced: Quote) -> dict[str, str]:
+    """The code of every refused offer."""
+    return {refused.offer_id: str(refused.code) for refused in priced.refused}
+
+
+def assert_books_balance(priced: Quote, offers: Iterable[Offer]) -> None:
+    """What holds for every quote, whatever the cart and the offers."""
+    for quoted in priced.lines:
+        assert 0 <= quoted.discount <= quoted.amount
+        assert quoted.payable == quoted.amount - quoted.discount
+    for applied in priced.applied:
+        assert applied.amount == sum(part.amount for part in applied.lines) > 0
+    assert priced.subtotal == sum(quoted.amount for quoted in priced.lines)
+    assert priced.discount_total == sum(discounts(priced))
+    assert priced.discount_total == sum(applied.amount for applied in priced.applied)
+    assert priced.payable == priced.subtotal - priced.discount_total + priced.shipping >= 0
+    assert [outcome.offer_id for outcome in priced.outcomes] == [given.offer_id for given in offers]
