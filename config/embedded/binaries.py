@@ -30,8 +30,7 @@ def postgres_home(account: Account | None) -> Path:
         if folder and (folder / "pginstall" / "bin" / "postgres").is_file():
             return _runnable(folder / "pginstall", program=Path("bin", "postgres"), account=account)
     raise EmbeddedError(
-        "No PostgreSQL is installed in this Python: run `pip install -r requirements-demo.txt`. "
-        + OWN_SERVERS_HINT
+        "No PostgreSQL is installed in this Python: run `pip install -r requirements-demo.txt`. " + OWN_SERVERS_HINT
     )
 
 
@@ -46,8 +45,7 @@ def valkey_program(account: Account | None) -> Path:
     folder = package / "_binaries" / f"linux-{machine}" if package else None
     if folder is None or not (folder / "valkey-server").is_file():
         raise EmbeddedError(
-            "No Valkey is installed in this Python: run `pip install -r requirements-demo.txt`. "
-            + OWN_SERVERS_HINT
+            "No Valkey is installed in this Python: run `pip install -r requirements-demo.txt`. " + OWN_SERVERS_HINT
         )
     return _runnable(folder, program=Path("valkey-server"), account=account) / "valkey-server"
 
@@ -78,15 +76,10 @@ def _runnable(home: Path, *, program: Path, account: Account | None) -> Path:
 def _copied_out(home: Path, *, program: Path, account: Account) -> Path:
     """Copy an installation out of a clone that `account` cannot enter; a copy made earlier is used again."""
     built = (home / program).stat()
-    target = (
-        make_folder(outside_folder(account) / "programs")
-        / f"{program.name}-{built.st_size}-{built.st_mtime_ns}"
-    )
+    target = make_folder(outside_folder(account) / "programs") / f"{program.name}-{built.st_size}-{built.st_mtime_ns}"
     if not target.exists():
         draft = target.with_name(f"{target.name}.{os.getpid()}")
-        shutil.copytree(
-            home, draft, symlinks=True, ignore=shutil.ignore_patterns("*.a", "include", "locale", "pgxs")
-        )
+        shutil.copytree(home, draft, symlinks=True, ignore=shutil.ignore_patterns("*.a", "include", "locale", "pgxs"))
         _let_everybody_read(draft)
         try:
             draft.rename(target)

@@ -18,9 +18,7 @@ SENT_BY_KERNEL = 0x80
 COMMAND_NOT_FOUND = 127
 
 
-def run_command(
-    command: Sequence[str], *, name: str = "default", ephemeral: bool = False, quiet: bool = False
-) -> int:
+def run_command(command: Sequence[str], *, name: str = "default", ephemeral: bool = False, quiet: bool = False) -> int:
     """Start the servers, run `command` with their addresses in its environment, stop them.
 
     Args:
@@ -106,11 +104,7 @@ def _signals_held_back() -> Iterator[set[signal.Signals]]:
 
 def _handled_signals() -> list[signal.Signals]:
     # `nohup` ignores SIGHUP on purpose.
-    return [
-        number
-        for number in STOP_SIGNALS
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
-    ]
+    return [number for number in STOP_SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
 
 
 def _say(text: str) -> None:

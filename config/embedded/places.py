@@ -35,9 +35,7 @@ def server_account(*, data: Path) -> Account | None:
     owner = data.stat() if data.exists() else None
     if os.geteuid() != 0:
         if owner and owner.st_uid != os.geteuid():
-            raise EmbeddedError(
-                f"{data} belongs to another user: run as that user, or choose another --name."
-            )
+            raise EmbeddedError(f"{data} belongs to another user: run as that user, or choose another --name.")
         return None
     if owner and owner.st_uid != 0:
         return Account(uid=owner.st_uid, gid=owner.st_gid)

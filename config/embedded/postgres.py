@@ -104,9 +104,7 @@ class PostgresServer:
                 return
             # A PostgreSQL killed hard refuses its first restart while its old children still leave.
             time.sleep(0.1 * 2**attempt)
-        raise EmbeddedError(
-            f"PostgreSQL did not start: {self._last_log_line()} The whole story is in {self._log}."
-        )
+        raise EmbeddedError(f"PostgreSQL did not start: {self._last_log_line()} The whole story is in {self._log}.")
 
     def stop(self) -> None:
         """Stop the server, with a checkpoint when its data is to be kept."""
@@ -212,9 +210,7 @@ class PostgresServer:
             f"--locale={_c_library_locale()}",
             *([] if self._durable else ["--no-sync"]),
         )
-        self._run_tool(
-            "postgres", "--single", "-D", str(draft), "postgres", commands=f"CREATE DATABASE {DATABASE}\n"
-        )
+        self._run_tool("postgres", "--single", "-D", str(draft), "postgres", commands=f"CREATE DATABASE {DATABASE}\n")
         draft.rename(self._data)
 
     def _write_password(self) -> None:
@@ -244,9 +240,7 @@ class PostgresServer:
                 process.wait()
                 raise
         if process.returncode != 0:
-            raise EmbeddedError(
-                f"{program} failed: {self._last_log_line()} The whole story is in {self._log}."
-            )
+            raise EmbeddedError(f"{program} failed: {self._last_log_line()} The whole story is in {self._log}.")
 
     def _last_log_line(self) -> str:
         with contextlib.suppress(OSError, IndexError):

@@ -99,11 +99,7 @@ class EmbeddedServers:
         Raises:
             EmbeddedError: they keep dying, or one does not come back.
         """
-        dead = [
-            server
-            for server in self._running.values()
-            if server.process and server.process.poll() is not None
-        ]
+        dead = [server for server in self._running.values() if server.process and server.process.poll() is not None]
         for server in dead:
             self._restarts += 1
             if self._restarts > MAX_RESTARTS:
@@ -134,9 +130,7 @@ class EmbeddedServers:
                 self._shared = {variable: found.environment[variable] for variable in self._wanted}
                 return
             if found and found.launcher.is_alive():
-                raise EmbeddedError(
-                    f"Servers already run as {self._name!r}, but not all of them: stop them first."
-                )
+                raise EmbeddedError(f"Servers already run as {self._name!r}, but not all of them: stop them first.")
             for orphan in found.servers if found else ():
                 orphan.end(seconds=ORPHAN_SECONDS)
             self._start()
@@ -153,9 +147,7 @@ class EmbeddedServers:
         launcher = ProcessIdentity.of(os.getpid())
         if launcher is None:
             raise EmbeddedError("The embedded servers need the /proc file system.")
-        identities = (
-            ProcessIdentity.of(server.process.pid) for server in self._running.values() if server.process
-        )
+        identities = (ProcessIdentity.of(server.process.pid) for server in self._running.values() if server.process)
         state.write(
             self._own_folder,
             state.State(

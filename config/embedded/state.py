@@ -51,9 +51,7 @@ def read(folder: Path) -> State | None:
             environment=dict(found["environment"]),
         )
     except PermissionError as error:
-        raise EmbeddedError(
-            f"{folder} belongs to another user: run as that user, or choose another --name."
-        ) from error
+        raise EmbeddedError(f"{folder} belongs to another user: run as that user, or choose another --name.") from error
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
