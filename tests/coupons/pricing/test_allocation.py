@@ -3,10 +3,11 @@
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from coupons.pricing.allocation import allocate
+from tests.coupons.pricing.builders import sampled
 
 UNBOUNDED = 10**15
 
@@ -65,7 +66,7 @@ def requests(draw: st.DrawFn) -> tuple[int, list[int], list[int]]:
     return draw(st.integers(0, sum(capacities))), weights, capacities
 
 
-@settings(max_examples=200, deadline=None)
+@sampled(120)
 @given(requests())
 def test_parts_add_up_and_fit(request: tuple[int, list[int], list[int]]) -> None:
     total, weights, capacities = request
@@ -76,7 +77,7 @@ def test_parts_add_up_and_fit(request: tuple[int, list[int], list[int]]) -> None
     assert all(0 <= part <= room for part, room in zip(parts, capacities, strict=True))
 
 
-@settings(max_examples=100, deadline=None)
+@sampled(80)
 @given(requests())
 def test_every_line_with_room_left_is_within_one_unit_of_its_fair_share(
     request: tuple[int, list[int], list[int]],
@@ -92,8 +93,8 @@ def test_every_line_with_room_left_is_within_one_unit_of_its_fair_share(
             assert (parts[other] - 1) * weights[one] <= (parts[one] + 1) * weights[other]
 
 
-@settings(max_examples=100, deadline=None)
-@given(requests(), st.randoms(use_true_random=False))
+@sampled(80)
+@given(requests(), st.randoms())
 def test_order_of_lines_moves_at_most_one_unit(request: tuple[int, list[int], list[int]], random: Random) -> None:
     total, weights, capacities = request
     order = list(range(len(weights)))
