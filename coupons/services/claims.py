@@ -1,0 +1,190 @@
+"""Handing out: the one core by which a coupon becomes a shopper's claim."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import F, Sum
+
+from config.kernel.clock import shop_date, start_of_shop_day
+from config.kernel.locks import busy_when_locked
+from coupons.codes import normalize_code
+from coupons.enums import AudienceKind, ClaimChannel, ClaimState, CouponState, OrderState
+from coupons.errors import CodeInvalid, Ended, LimitReached, NotEligible, NotStarted, Paused, SoldOut
+from coupons.models import Claim, ClaimCounter, ClaimEntry, Code, CodeUse, Coupon, Order
+from coupons.services.stock import stock_take_one
+from users.models import Tag, User
+
+# Counts one more claim for a shopper unless a limit forbids it; the row lock it takes makes a second
+# request of the same shopper wait and check again. A day that comes late (another worker's transaction
+# began before midnight) counts for the newer day.
+COUNT_CLAIM = """
+    INSERT INTO coupons_claimcounter AS counter (coupon_id, shopper_id, claimed, day, claimed_on_day)
+    VALUES (%(coupon)s, %(shopper)s, 1, %(day)s, 1)
+    ON CONFLICT (coupon_id, shopper_id) DO UPDATE SET
+        claimed = counter.claimed + 1,
+        claimed_on_day = CASE WHEN counter.day >= excluded.day THEN counter.claimed_on_day + 1 ELSE 1 END,
+        day = CASE WHEN counter.day >= excluded.day THEN counter.day ELSE excluded.day END
+    WHERE counter.claimed < %(limit)s
+      AND (counter.day < excluded.day OR counter.claimed_on_day < %(limit_on_day)s)
+    RETURNING claimed
+"""
+
+COUNT_DAY = """
+    INSERT INTO coupons_dailyclaimcount AS counter (coupon_id, day, claimed)
+    VALUES (%(coupon)s, %(day)s, 1)
+    ON CONFLICT (coupon_id, day) DO UPDATE SET claimed = counter.claimed + 1
+    WHERE counter.claimed < %(limit)s
+    RETURNING claimed
+"""
+
+NO_LIMIT = 2**31 - 1
+
+
+def claim_create(*, shopper: User, coupon: Coupon, channel: ClaimChannel, now: datetime) -> Claim:
+    """Hands one claim of a coupon to a shopper.
+
+    One short transaction; after its commit the claim survives any crash. Faces wrap it in
+    `config.kernel.idempotency.run_once`. Locks are taken in the order shopper, day, stock.
+
+    Args:
+        coupon: which one; its state is read anew inside the transaction.
+        now: the database's time.
+
+    Raises:
+        NotStarted, Ended, Paused: the coupon is not open.
+        NotEligible: the coupon is not meant for this shopper, or only with a code.
+        LimitReached: this shopper's or this day's limit is used up.
+        SoldOut: no stock is left.
+        Busy: the database could not give a lock in time; nothing was changed.
+    """
+    return _claim(shopper=shopper, coupon_id=coupon.pk, channel=channel, now=now, code=None)
+
+
+def claim_create_by_code(*, shopper: User, text: str, channel: ClaimChannel, now: datetime) -> Claim:
+    """Turns a code into a claim of its coupon.
+
+    Raises:
+        CodeInvalid: there is no such code, it is used up, or its coupon was never published; all read the same.
+        The errors of `claim_create`, when the code is right.
+    """
+    normal = normalize_code(text)
+    code = Code.objects.filter(text=normal).select_related("coupon").first() if normal else None
+    if code is None or code.coupon.state(now) == CouponState.DRAFT:
+        raise CodeInvalid
+    return _claim(shopper=shopper, coupon_id=code.coupon_id, channel=channel, now=now, code=code)
+
+
+def _claim(*, shopper: User, coupon_id: int, channel: ClaimChannel, now: datetime, code: Code | None) -> Claim:
+    with busy_when_locked(), transaction.atomic():
+        # Read inside the transaction: one that begins after a pause was committed sees the pause.
+        coupon = (
+            Coupon.objects.select_related("stock").annotate(left=Sum("stock_buckets__remaining")).get(pk=coupon_id)
+        )
+        _refuse_unless_open(coupon, now)
+        _refuse_unless_eligible(coupon, shopper, now, with_code=code is not None)
+        # A look without locks that spares most of a sold-out rush the rest; zero here is zero in truth.
+        if not coupon.stock.is_unlimited and not coupon.left:
+            raise SoldOut
+        if code is not None:
+            _use_code(code)
+        ordinal = _count_claim(coupon, shopper, now)
+        _count_day(coupon, now)
+        stock_take_one(coupon_id=coupon.pk, stock=coupon.stock)
+        return _write_claim(coupon, shopper, ordinal, channel, now, code)
+
+
+def _refuse_unless_open(coupon: Coupon, now: datetime) -> None:
+    match coupon.state(now):
+        case CouponState.LIVE:
+            return
+        case CouponState.SCHEDULED:
+            raise NotStarted(starts_at=coupon.claim_starts_at)
+        case CouponState.PAUSED:
+            raise Paused
+        case _:
+            raise Ended
+
+
+def _refuse_unless_eligible(coupon: Coupon, shopper: User, now: datetime, *, with_code: bool) -> None:
+    if not shopper.is_active:
+        raise NotEligible(reason="account_closed")
+    if coupon.needs_code and not with_code:
+        raise NotEligible(reason="code_needed")
+    if coupon.audience == AudienceKind.NEW_SHOPPERS and has_ordered(shopper):
+        raise NotEligible(reason="new_shoppers_only")
+    if (
+        coupon.audience == AudienceKind.TAGGED
+        and not Tag.objects.active(now).filter(shopper=shopper, name=coupon.audience_tag).exists()
+    ):
+        raise NotEligible(reason="tag_needed")
+
+
+def has_ordered(shopper: User) -> bool:
+    """Tells whether a shopper has an order that was paid and not given back."""
+    return Order.objects.filter(shopper=shopper, state=OrderState.REDEEMED).exists()
+
+
+def _use_code(code: Code) -> None:
+    if code.maximum_uses is None:
+        return
+    if not Code.objects.filter(pk=code.pk, used__lt=code.maximum_uses).update(used=F("used") + 1):
+        raise CodeInvalid
+
+
+def _count_claim(coupon: Coupon, shopper: User, now: datetime) -> int:
+    today = shop_date(now)
+    limit_on_day = coupon.limit_per_shopper_per_day or NO_LIMIT
+    with connection.cursor() as cursor:
+        cursor.execute(
+            COUNT_CLAIM,
+            {
+                "coupon": coupon.pk,
+                "shopper": shopper.pk,
+                "day": today,
+                "limit": coupon.limit_per_shopper,
+                "limit_on_day": limit_on_day,
+            },
+        )
+        row = cursor.fetchone()
+    if row is not None:
+        return int(row[0])
+    counter = ClaimCounter.objects.get(coupon=coupon, shopper=shopper)
+    if counter.claimed >= coupon.limit_per_shopper:
+        raise LimitReached(limit=coupon.limit_per_shopper, scope="shopper")
+    raise LimitReached(limit=limit_on_day, scope="shopper_day", resets_at=_tomorrow(now))
+
+
+def _count_day(coupon: Coupon, now: datetime) -> None:
+    if coupon.limit_per_day is None:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_DAY, {"coupon": coupon.pk, "day": shop_date(now), "limit": coupon.limit_per_day})
+        if cursor.fetchone() is None:
+            raise LimitReached(limit=coupon.limit_per_day, scope="day", resets_at=_tomorrow(now))
+
+
+def _tomorrow(now: datetime) -> datetime:
+    return start_of_shop_day(shop_date(now) + timedelta(days=1))
+
+
+def _write_claim(
+    coupon: Coupon, shopper: User, ordinal: int, channel: ClaimChannel, now: datetime, code: Code | None
+) -> Claim:
+    usable_from, expires_at = coupon.usable_window(now)
+    if expires_at <= max(usable_from, now):
+        raise Ended
+    claim = Claim.objects.create(
+        coupon=coupon,
+        shopper=shopper,
+        ordinal=ordinal,
+        channel=channel,
+        claimed_at=now,
+        usable_from=usable_from,
+        expires_at=expires_at,
+    )
+    ClaimEntry.objects.create(claim=claim, to_state=ClaimState.AVAILABLE, reason="claimed", created_at=now)
+    if code is not None:
+        CodeUse.objects.create(claim=claim, code=code)
+    return claim

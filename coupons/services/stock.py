@@ -1,0 +1,201 @@
+"""How many claims may be handed out: opening, topping up, withdrawing, and taking one."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import F, Sum
+
+from config.kernel.errors import Busy
+from config.kernel.locks import busy_when_locked
+from coupons.enums import StockMovementKind
+from coupons.errors import SoldOut, StockTooSmall, StockUnlimited
+from coupons.models import Coupon, Stock, StockBucket, StockMovement
+from users.models import User
+
+# How often a look at the buckets may be overtaken by a refill before the shopper is asked to retry.
+TAKE_ATTEMPTS = 3
+
+
+def stock_open(
+    *,
+    coupon: Coupon,
+    released: int | None,
+    reserve: int = 0,
+    bucket_count: int = 1,
+    actor: User | None,
+    now: datetime,
+    reason: str = "",
+) -> Stock:
+    """Gives a coupon its first stock.
+
+    Args:
+        released: how many claims may be handed out at once; None for an unlimited coupon.
+        reserve: how many more are held back.
+        bucket_count: over how many rows the stock is spread; 1 for an ordinary coupon, 16 for a rush.
+    """
+    with busy_when_locked(), transaction.atomic():
+        stock = Stock.objects.create(
+            coupon=coupon, is_unlimited=released is None, reserve=reserve, bucket_count=bucket_count
+        )
+        if released is not None:
+            StockBucket.objects.bulk_create(
+                StockBucket(coupon=coupon, number=number, remaining=0) for number in range(bucket_count)
+            )
+            if released:
+                _release(stock, released, StockMovementKind.RELEASED, actor, now, reason)
+    coupon.stock = stock
+    return stock
+
+
+def stock_top_up(
+    *, coupon: Coupon, quantity: int, actor: User | None, now: datetime, reason: str = ""
+) -> Stock:
+    """Adds to what may be handed out.
+
+    Raises:
+        StockUnlimited: there is nothing to add to.
+    """
+    with busy_when_locked(), transaction.atomic():
+        stock = _lock_limited_stock(coupon)
+        _release(stock, quantity, StockMovementKind.TOPPED_UP, actor, now, reason)
+    return stock
+
+
+def reserve_open(*, coupon: Coupon, quantity: int, actor: User | None, now: datetime, reason: str = "") -> Stock:
+    """Moves stock from the reserve to what may be handed out.
+
+    Raises:
+        StockTooSmall: the reserve holds less than that.
+        StockUnlimited: an unlimited coupon has no reserve.
+    """
+    with busy_when_locked(), transaction.atomic():
+        stock = _lock_limited_stock(coupon)
+        if stock.reserve < quantity:
+            raise StockTooSmall(reserve=stock.reserve)
+        stock.reserve -= quantity
+        stock.save(update_fields=["reserve"])
+        _release(stock, quantity, StockMovementKind.RESERVE_OPENED, actor, now, reason)
+    return stock
+
+
+def stock_withdraw(
+    *, coupon: Coupon, quantity: int, actor: User | None, now: datetime, reason: str = ""
+) -> Stock:
+    """Takes back stock that nobody has claimed; claims already made are never touched.
+
+    Raises:
+        StockTooSmall: fewer than that are left.
+        StockUnlimited: there is nothing to take from.
+    """
+    with busy_when_locked(), transaction.atomic():
+        stock = _lock_limited_stock(coupon)
+        buckets = list(StockBucket.objects.select_for_update().filter(coupon=coupon).order_by("pk"))
+        remaining = sum(bucket.remaining for bucket in buckets)
+        if quantity < 1 or quantity > remaining:
+            raise StockTooSmall(remaining=remaining)
+        left = quantity
+        for bucket in buckets:
+            taken = min(bucket.remaining, left)
+            bucket.remaining -= taken
+            left -= taken
+        StockBucket.objects.bulk_update(buckets, ["remaining"])
+        _note_movement(stock, -quantity, StockMovementKind.WITHDRAWN, actor, now, reason)
+    return stock
+
+
+def stock_take_one(*, coupon_id: int, stock: Stock) -> None:
+    """Takes one unit inside the caller's transaction; a rollback gives it back.
+
+    With several buckets it takes one that nobody else is holding; finding none free proves nothing, so it
+    then waits for those that are held.
+
+    Raises:
+        SoldOut: nothing is left, at an instant during this call.
+        Busy: refills overtook every look; a retry will find stock.
+    """
+    if stock.is_unlimited:
+        return
+    if stock.bucket_count == 1:
+        if _take_from_single(coupon_id):
+            return
+        raise SoldOut
+    for _attempt in range(TAKE_ATTEMPTS):
+        if _take_from_free_bucket(coupon_id, stock.bucket_count) or _take_from_held_bucket(coupon_id):
+            return
+        if not StockBucket.objects.filter(coupon_id=coupon_id, remaining__gt=0).exists():
+            raise SoldOut
+    raise Busy
+
+
+def _take_from_single(coupon_id: int) -> bool:
+    # The row lock makes a second taker wait, and PostgreSQL checks `remaining` again before it takes.
+    return bool(
+        StockBucket.objects.filter(coupon_id=coupon_id, remaining__gt=0).update(remaining=F("remaining") - 1)
+    )
+
+
+def _take_from_free_bucket(coupon_id: int, bucket_count: int) -> bool:
+    if not connection.features.has_select_for_update_skip_locked:
+        return False
+    # One statement in place of a locking read and an update: the rush is here. Starting at a random bucket
+    # spreads the takers.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE coupons_stockbucket SET remaining = remaining - 1
+            WHERE id = (
+                SELECT id FROM coupons_stockbucket
+                WHERE coupon_id = %s AND remaining > 0
+                ORDER BY (number + %s) %% %s
+                LIMIT 1 FOR UPDATE SKIP LOCKED
+            )
+            """,
+            [coupon_id, secrets.randbelow(bucket_count), bucket_count],
+        )
+        return cursor.rowcount == 1
+
+
+def _take_from_held_bucket(coupon_id: int) -> bool:
+    bucket = (
+        StockBucket.objects.select_for_update().filter(coupon_id=coupon_id, remaining__gt=0).order_by("pk").first()
+    )
+    if bucket is None:
+        return False
+    return bool(
+        StockBucket.objects.filter(pk=bucket.pk, remaining__gt=0).update(remaining=F("remaining") - 1)
+    )
+
+
+
+def _lock_limited_stock(coupon: Coupon) -> Stock:
+    # Locked first by every change of stock, so that two operators never see each other's half.
+    stock = Stock.objects.select_for_update().get(coupon=coupon)
+    if stock.is_unlimited:
+        raise StockUnlimited
+    return stock
+
+
+def _release(
+    stock: Stock, quantity: int, kind: StockMovementKind, actor: User | None, now: datetime, reason: str
+) -> None:
+    if quantity < 1:
+        raise StockTooSmall(remaining=quantity)
+    share, rest = divmod(quantity, stock.bucket_count)
+    for bucket in StockBucket.objects.filter(coupon_id=stock.coupon_id).order_by("pk"):
+        added = share + (1 if bucket.number < rest else 0)
+        if added:
+            StockBucket.objects.filter(pk=bucket.pk).update(remaining=F("remaining") + added)
+    _note_movement(stock, quantity, kind, actor, now, reason)
+
+
+def _note_movement(
+    stock: Stock, quantity: int, kind: StockMovementKind, actor: User | None, now: datetime, reason: str
+) -> None:
+    Stock.objects.filter(pk=stock.pk).update(released=F("released") + quantity)
+    stock.released += quantity
+    StockMovement.objects.create(
+        coupon_id=stock.coupon_id, kind=kind, quantity=quantity, actor=actor, reason=reason, created_at=now
+    )
