@@ -148,11 +148,13 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def hold(folder: Path) -> int:
-    """Lock `folder` for as long as this process lives; return the descriptor that holds it."""
+def hold(folder: Path) -> int | None:
+    """Lock `folder` for as long as this process lives; return the descriptor that holds it, None if it is held."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    _try_lock(descriptor)
-    return descriptor
+    if _try_lock(descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def abandoned_ephemeral_folders() -> list[Path]:

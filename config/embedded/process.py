@@ -133,7 +133,7 @@ def spawn(
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
-            preexec_fn=prepare_child,
+            preexec_fn=prepare_child,  # noqa: PLW1509 - this is the main thread, checked above
         )
     except (subprocess.SubprocessError, PermissionError) as error:
         raise EmbeddedError(f"Could not start {command[0]} ({error}). {OWN_SERVERS_HINT}") from error

@@ -1,0 +1,42 @@
+"""Many processes' output on one screen: each line with the name of who wrote it."""
+
+import os
+import sys
+
+COLOURS = {"web": "36", "worker": "35", "beat": "33", "demo": "32"}
+WIDTH = max(map(len, COLOURS))
+
+
+class LogScreen:
+    """Writes complete lines, coloured on a terminal that wants colour."""
+
+    def __init__(self) -> None:
+        self._coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+    def write(self, name: str, line: str) -> None:
+        """Print one line under a name.
+
+        Raises:
+            BrokenPipeError: nobody reads any more.
+        """
+        label = f"{name:<{WIDTH}} |"
+        if self._coloured:
+            label = f"\x1b[{COLOURS[name]}m{label}\x1b[0m"
+        print(label, line, flush=True)
+
+
+class LineBuffer:
+    """Cuts a stream of bytes into lines of text."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, part: bytes) -> list[str]:
+        """Take the next bytes; return the lines that are complete by now."""
+        *lines, self._rest = (self._rest + part).split(b"\n")
+        return [line.decode(errors="replace").rstrip("\r") for line in lines]
+
+    def flush(self) -> list[str]:
+        """Return what came after the last line end, if anything."""
+        rest, self._rest = self._rest, b""
+        return [rest.decode(errors="replace")] if rest else []
