@@ -39,9 +39,9 @@ def _explain_refusal(
         case RefusalCode.DUPLICATE_OFFER:
             return _("This coupon is already in the list.")
         case RefusalCode.EXPIRED:
-            return _("This coupon expired on {moment}.").format(moment=_moment(data["expired_at"]))
+            return _("This coupon has expired ({moment}).").format(moment=_moment(data["expired_at"]))
         case RefusalCode.NOT_YET_VALID:
-            return _("You can use this coupon from {moment}.").format(moment=_moment(data["usable_from"]))
+            return _("This coupon cannot be used yet (from {moment}).").format(moment=_moment(data["usable_from"]))
         case RefusalCode.NO_ELIGIBLE_PRODUCTS:
             return _("None of the products in your cart is eligible for this coupon.")
         case RefusalCode.THRESHOLD_NOT_MET:
