@@ -6,7 +6,6 @@ from django.utils.translation import gettext_lazy as _
 
 from config.kernel.errors import DomainError, Invalid
 
-
 # Claiming
 
 

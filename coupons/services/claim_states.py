@@ -16,9 +16,7 @@ from users.models import User
 
 # From where a claim may go where.
 MOVES: dict[ClaimState, frozenset[ClaimState]] = {
-    ClaimState.AVAILABLE: frozenset(
-        {ClaimState.LOCKED, ClaimState.GIFTING, ClaimState.EXPIRED, ClaimState.REVOKED}
-    ),
+    ClaimState.AVAILABLE: frozenset({ClaimState.LOCKED, ClaimState.GIFTING, ClaimState.EXPIRED, ClaimState.REVOKED}),
     ClaimState.LOCKED: frozenset({ClaimState.REDEEMED, ClaimState.AVAILABLE}),
     ClaimState.REDEEMED: frozenset({ClaimState.AVAILABLE}),
     ClaimState.GIFTING: frozenset({ClaimState.GIFTED, ClaimState.AVAILABLE}),

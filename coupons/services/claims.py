@@ -79,9 +79,7 @@ def claim_create_by_code(*, shopper: User, text: str, channel: ClaimChannel, now
 def _claim(*, shopper: User, coupon_id: int, channel: ClaimChannel, now: datetime, code: Code | None) -> Claim:
     with busy_when_locked(), transaction.atomic():
         # Read inside the transaction: one that begins after a pause was committed sees the pause.
-        coupon = (
-            Coupon.objects.select_related("stock").annotate(left=Sum("stock_buckets__remaining")).get(pk=coupon_id)
-        )
+        coupon = Coupon.objects.select_related("stock").annotate(left=Sum("stock_buckets__remaining")).get(pk=coupon_id)
         _refuse_unless_open(coupon, now)
         _refuse_unless_eligible(coupon, shopper, now, with_code=code is not None)
         # A look without locks that spares most of a sold-out rush the rest; zero here is zero in truth.

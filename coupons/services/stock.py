@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import F, Sum
+from django.db.models import F
 
 from config.kernel.errors import Busy
 from config.kernel.locks import busy_when_locked
@@ -50,9 +50,7 @@ def stock_open(
     return stock
 
 
-def stock_top_up(
-    *, coupon: Coupon, quantity: int, actor: User | None, now: datetime, reason: str = ""
-) -> Stock:
+def stock_top_up(*, coupon: Coupon, quantity: int, actor: User | None, now: datetime, reason: str = "") -> Stock:
     """Adds to what may be handed out.
 
     Raises:
@@ -81,9 +79,7 @@ def reserve_open(*, coupon: Coupon, quantity: int, actor: User | None, now: date
     return stock
 
 
-def stock_withdraw(
-    *, coupon: Coupon, quantity: int, actor: User | None, now: datetime, reason: str = ""
-) -> Stock:
+def stock_withdraw(*, coupon: Coupon, quantity: int, actor: User | None, now: datetime, reason: str = "") -> Stock:
     """Takes back stock that nobody has claimed; claims already made are never touched.
 
     Raises:
@@ -132,9 +128,7 @@ def stock_take_one(*, coupon_id: int, stock: Stock) -> None:
 
 def _take_from_single(coupon_id: int) -> bool:
     # The row lock makes a second taker wait, and PostgreSQL checks `remaining` again before it takes.
-    return bool(
-        StockBucket.objects.filter(coupon_id=coupon_id, remaining__gt=0).update(remaining=F("remaining") - 1)
-    )
+    return bool(StockBucket.objects.filter(coupon_id=coupon_id, remaining__gt=0).update(remaining=F("remaining") - 1))
 
 
 def _take_from_free_bucket(coupon_id: int, bucket_count: int) -> bool:
@@ -159,15 +153,10 @@ def _take_from_free_bucket(coupon_id: int, bucket_count: int) -> bool:
 
 
 def _take_from_held_bucket(coupon_id: int) -> bool:
-    bucket = (
-        StockBucket.objects.select_for_update().filter(coupon_id=coupon_id, remaining__gt=0).order_by("pk").first()
-    )
+    bucket = StockBucket.objects.select_for_update().filter(coupon_id=coupon_id, remaining__gt=0).order_by("pk").first()
     if bucket is None:
         return False
-    return bool(
-        StockBucket.objects.filter(pk=bucket.pk, remaining__gt=0).update(remaining=F("remaining") - 1)
-    )
-
+    return bool(StockBucket.objects.filter(pk=bucket.pk, remaining__gt=0).update(remaining=F("remaining") - 1))
 
 
 def _lock_limited_stock(coupon: Coupon) -> Stock:

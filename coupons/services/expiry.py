@@ -1,0 +1,57 @@
+"""What time does to claims and locks, in bulk."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from config.kernel.locks import busy_when_locked
+from coupons.enums import ClaimState, OrderState
+from coupons.models import Claim, Order
+from coupons.services.claim_states import claims_move
+from coupons.services.orders import release_locked_order
+
+BATCH_SIZE = 1000
+
+
+def expire_claims(*, now: datetime, batch_size: int = BATCH_SIZE) -> int:
+    """Expires every available claim whose time is over; returns how many.
+
+    Batches of one transaction each. A claim that is being locked at the same moment is passed over: whoever
+    moves it first wins, and the next run sees what became of it.
+    """
+    expired = 0
+    while batch := _expire_batch(now, batch_size):
+        expired += batch
+    return expired
+
+
+def _expire_batch(now: datetime, batch_size: int) -> int:
+    with busy_when_locked(), transaction.atomic():
+        claims = list(
+            Claim.objects.past_expiry(now).select_for_update(skip_locked=True).order_by("expires_at", "pk")[:batch_size]
+        )
+        if claims:
+            claims_move(
+                claims=claims,
+                from_state=ClaimState.AVAILABLE,
+                to_state=ClaimState.EXPIRED,
+                reason="expired",
+                now=now,
+            )
+        return len(claims)
+
+
+def release_expired_locks(*, now: datetime) -> int:
+    """Releases orders that were not paid in time, so that their claims can be used again; returns how many."""
+    released = 0
+    overdue = Order.objects.filter(state=OrderState.LOCKED, lock_expires_at__lte=now).order_by("pk")
+    for order_id in overdue.values_list("pk", flat=True):
+        with busy_when_locked(), transaction.atomic():
+            order = Order.objects.select_for_update().get(pk=order_id)
+            # Paid or released while this job was on its way.
+            if order.state == OrderState.LOCKED:
+                release_locked_order(order=order, reason="lock_expired", now=now)
+                released += 1
+    return released
