@@ -1,6 +1,6 @@
 """Which coupons apply together, and what the refused ones are told (docs/pricing.md)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -339,6 +339,14 @@ class TestGivenOffers:
 
         assert [getattr(outcome, "amount", None) for outcome in outcomes] == [900, 100, None]
         assert refused(outcomes[2]).code == "threshold_not_met"
+
+    def test_two_claims_of_one_coupon_both_apply_unless_a_group_keeps_them_apart(self) -> None:
+        """9.3"""
+        first, second = (replace(offer(name, amount_off(100)), coupon_id="tea") for name in ("one", "two"))
+        grouped = [replace(claim, stacking_group="tea") for claim in (first, second)]
+
+        assert quote(HUNDRED, first, second).discount_total == 200
+        assert quote(HUNDRED, *grouped).discount_total == 100
 
 
 @dataclass(frozen=True, slots=True)
