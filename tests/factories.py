@@ -1,0 +1,173 @@
+"""Test people and things. Each factory makes a valid row out of nothing; keyword arguments override any field."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from oauth2_provider.models import AccessToken, Application
+from rest_framework.test import APIClient
+
+from coupons.enums import BenefitType, ClaimChannel, CouponState, CouponStatus
+from coupons.models import Category, Claim, Code, Coupon, Product
+from coupons.services.claims import claim_create
+from coupons.services.stock import stock_open
+from users.models import Profile, User
+
+# A Saturday noon in Shanghai: far from every midnight. Windows made here are open at this moment and at the
+# real clock's, so that a test may use services (which take `now`) and faces (which read the clock) alike.
+NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+LONG_FROM_NOW = datetime(2100, 1, 1, tzinfo=UTC)
+PASSWORD = "correct horse battery staple"  # of test accounts only
+
+_number = itertools.count(1)
+
+
+def make_shopper(*, password: str | None = None, with_profile: bool = False, **fields: Any) -> User:
+    """A shopper with an e-mail address; `password=PASSWORD` for one who signs in through a page."""
+    number = next(_number)
+    fields.setdefault("username", f"shopper-{number}")
+    fields.setdefault("email", f"shopper-{number}@example.com")
+    fields.setdefault("language", "en")
+    shopper = User.objects.create_user(password=password, **fields)
+    if with_profile:
+        Profile.objects.create(shopper=shopper)
+    return shopper
+
+
+def make_marketer(**fields: Any) -> User:
+    """A member of staff who may do everything in the admin."""
+    fields.setdefault("username", f"marketer-{next(_number)}")
+    return make_shopper(is_staff=True, is_superuser=True, **fields)
+
+
+def make_category(**fields: Any) -> Category:
+    number = next(_number)
+    fields.setdefault("key", f"category-{number}")
+    fields.setdefault("name_en", f"Category {number}")
+    fields.setdefault("name_zh", f"分类 {number}")
+    return Category.objects.create(**fields)
+
+
+def make_product(*, category: Category | None = None, **fields: Any) -> Product:
+    """A product on sale at 100.00; `price` is in minor units."""
+    number = next(_number)
+    fields.setdefault("sku", f"SKU-{number}")
+    fields.setdefault("name_en", f"Product {number}")
+    fields.setdefault("name_zh", f"商品 {number}")
+    fields.setdefault("price", 100_00)
+    return Product.objects.create(category=category or make_category(), **fields)
+
+
+def make_coupon(
+    *,
+    state: CouponState | str = CouponState.LIVE,
+    stock: int | None = 100,
+    reserve: int = 0,
+    bucket_count: int = 1,
+    **fields: Any,
+) -> Coupon:
+    """A coupon of 10.00 off without a minimum spend, in the state asked for.
+
+    Args:
+        state: a `CouponState`; it sets status and window unless these are given.
+        stock: how many may be claimed; None for an unlimited coupon.
+    """
+    number = next(_number)
+    status, starts_at, ends_at = _STATES[CouponState(state)]
+    fields.setdefault("status", status)
+    fields.setdefault("claim_starts_at", starts_at)
+    fields.setdefault("claim_ends_at", ends_at)
+    if status != CouponStatus.DRAFT:
+        fields.setdefault("published_at", LONG_AGO)
+    fields.setdefault("title_en", f"Coupon {number}")
+    fields.setdefault("title_zh", f"优惠券 {number}")
+    fields.setdefault("benefit_type", BenefitType.AMOUNT_OFF)
+    if fields["benefit_type"] == BenefitType.AMOUNT_OFF:
+        fields.setdefault("amount_off", 10_00)
+    else:
+        fields.setdefault("percent_off", 10)
+    if "usable_days" not in fields:
+        fields.setdefault("usable_until", LONG_FROM_NOW + timedelta(days=1))
+    coupon = Coupon.objects.create(**fields)
+    stock_open(coupon=coupon, released=stock, reserve=reserve, bucket_count=bucket_count, actor=None, now=LONG_AGO)
+    return coupon
+
+
+_STATES = {
+    CouponState.DRAFT: (CouponStatus.DRAFT, LONG_AGO, LONG_FROM_NOW),
+    CouponState.SCHEDULED: (CouponStatus.PUBLISHED, LONG_FROM_NOW - timedelta(days=365), LONG_FROM_NOW),
+    CouponState.LIVE: (CouponStatus.PUBLISHED, LONG_AGO, LONG_FROM_NOW),
+    CouponState.PAUSED: (CouponStatus.PAUSED, LONG_AGO, LONG_FROM_NOW),
+    CouponState.ENDED: (CouponStatus.ENDED, LONG_AGO, LONG_FROM_NOW),
+}
+
+
+def make_claim(
+    *,
+    shopper: User | None = None,
+    coupon: Coupon | None = None,
+    channel: ClaimChannel = ClaimChannel.WEB,
+    now: datetime = NOW,
+    **coupon_fields: Any,
+) -> Claim:
+    """A claim made as a shopper makes one; further keyword arguments describe the coupon when none is given."""
+    return claim_create(
+        shopper=shopper or make_shopper(), coupon=coupon or make_coupon(**coupon_fields), channel=channel, now=now
+    )
+
+
+def make_code(*, coupon: Coupon | None = None, text: str = "WELCOME2026", **fields: Any) -> Code:
+    """A code that everybody may share; `text` in normal form (no I, L, O, U)."""
+    fields.setdefault("kind", "shared")
+    return Code.objects.create(coupon=coupon or make_coupon(needs_code=True), text=text, **fields)
+
+
+def api_client_for(shopper: User, *, enforce_csrf_checks: bool = False) -> APIClient:
+    """An API client with this shopper's session."""
+    client = APIClient(enforce_csrf_checks=enforce_csrf_checks)
+    client.force_login(shopper, backend="users.backends.IdentifierBackend")
+    return client
+
+
+def make_application(**fields: Any) -> Application:
+    """The credentials of a shop backend; its secret is `application.plain_secret`."""
+    secret = f"secret-{next(_number)}"
+    fields.setdefault("name", "Shop backend")
+    application = Application(
+        client_type=Application.CLIENT_CONFIDENTIAL,
+        authorization_grant_type=Application.GRANT_CLIENT_CREDENTIALS,
+        client_secret=secret,
+        **fields,
+    )
+    application.save()
+    application.plain_secret = secret
+    return application
+
+
+ALL_SCOPES = (
+    "coupons:read",
+    "claims:read",
+    "claims:write",
+    "quotes:write",
+    "orders:read",
+    "orders:write",
+    "events:write",
+    "shoppers:write",
+)
+
+
+def integrator_client(scopes: Iterable[str] = ALL_SCOPES, *, application: Application | None = None) -> APIClient:
+    """An API client of a shop backend whose token has these scopes."""
+    token = AccessToken.objects.create(
+        application=application or make_application(),
+        token=f"token-{next(_number)}",
+        scope=" ".join(scopes),
+        expires=LONG_FROM_NOW,
+    )
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token.token}")
+    return client
