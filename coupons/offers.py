@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from config.kernel.errors import Invalid
 from coupons.enums import BenefitType, ScopeMode
 from coupons.errors import CartTooLarge, ProductUnknown
-from coupons.models import Claim, Coupon, Product
+from coupons.models import Category, Claim, Coupon, Product
 from coupons.pricing import (
     AmountOff,
     Benefit,
@@ -106,7 +106,8 @@ def offer_of(claim: Claim) -> Offer:
         conditions=_conditions_of(coupon),
         scope=scope,
         priority=coupon.priority,
-        stacking_group=coupon.stacking_group,
+        # Without a group of its own a coupon still counts once on an order, however many claims of it are held.
+        stacking_group=coupon.stacking_group or f"coupon:{coupon.public_id}",
         exclusive=coupon.is_exclusive,
         threshold_base=ThresholdBase(coupon.threshold_base),
         usable_from=claim.usable_from,
@@ -145,7 +146,7 @@ def _scope_of(coupon: Coupon) -> Scope:
 
 def _categories_of(product: Product) -> frozenset[str]:
     keys = set()
-    category = product.category
+    category: Category | None = product.category
     while category is not None:
         keys.add(category.key)
         category = category.parent

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from string import ascii_uppercase
 from typing import Any
 
-from babel.numbers import format_currency
+from babel.numbers import format_currency, get_currency_symbol
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -64,7 +65,10 @@ def format_money(minor: int) -> str:
     """Writes an amount as the active language does, such as ¥12.00."""
     language = (get_language() or settings.LANGUAGE_CODE).replace("-", "_")
     locale = {"zh_hans": "zh_Hans_CN", "en": "en_US"}.get(language.lower(), "en_US")
-    return format_currency(to_decimal(minor), settings.SHOP_CURRENCY, locale=locale)
+    text = format_currency(to_decimal(minor), settings.SHOP_CURRENCY, locale=locale)
+    # A shop with one currency needs no "CN" before its ¥ and no "US" before its $.
+    symbol = get_currency_symbol(settings.SHOP_CURRENCY, locale=locale)
+    return text.replace(symbol, symbol.lstrip(ascii_uppercase) or symbol)
 
 
 class MoneyFormField(forms.DecimalField):

@@ -1,7 +1,8 @@
 """The demo and a developer's shell."""
 
+from config.env import BASE_DIR, env
 from config.settings.base import *  # noqa: F403
-from config.settings.base import BASE_DIR, STORAGES, env
+from config.settings.base import STORAGES
 
 DEBUG = env.bool("DEBUG", default=False)
 # A fresh clone has nothing collected yet; file names need no hash on one machine.

@@ -1,7 +1,7 @@
 """Production: HTTPS only, JSON logs, hashed static files."""
 
+from config.env import env
 from config.settings.base import *  # noqa: F403
-from config.settings.base import env
 
 # A shop that listens on plain HTTP behind a proxy names the header by which the proxy says "this was HTTPS".
 if env.bool("TRUST_FORWARDED_PROTO", default=False):

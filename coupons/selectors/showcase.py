@@ -18,6 +18,7 @@ from django.db.models import (
     Value,
     When,
 )
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from coupons.enums import ScopeMode
@@ -104,8 +105,8 @@ def _counts_category(key: str) -> Q:
     return Q(Exists(including.filter(family))) | ~Q(Exists(including))
 
 
-def _order_of(sort: str) -> list[object]:
-    orders: dict[str, list[object]] = {
+def _order_of(sort: str) -> list[str | Combinable]:
+    orders: dict[str, list[str | Combinable]] = {
         "ending": ["-is_live", "claim_ends_at"],
         "newest": ["-published_at"],
         "discount": [

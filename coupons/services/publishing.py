@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from config.kernel.history import set_history
 from config.kernel.locks import busy_when_locked
 from coupons.enums import CouponStatus
 from coupons.errors import NoStock, NothingToUse, WindowOver, WrongCouponState
@@ -86,8 +87,6 @@ def _refuse_unless(coupon: Coupon, now: datetime, status: CouponStatus) -> None:
 
 def _set_status(coupon: Coupon, status: CouponStatus, actor: User, word: str) -> Coupon:
     coupon.status = status
-    # Read by the history, which thereby knows who and why.
-    coupon._history_user = actor
-    coupon._change_reason = word
+    set_history(coupon, actor=actor, reason=word)
     coupon.save(update_fields=["status", "published_at"])
     return coupon
