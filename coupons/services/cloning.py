@@ -1,0 +1,70 @@
+"""Making a new coupon from an old one."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext, override
+
+from config.kernel.ids import uuid7
+from coupons.enums import CouponStatus
+from coupons.models import Coupon, ScopeEntry, Stock
+from coupons.services.stock import stock_open
+from users.models import User
+
+TITLE_LENGTH = Coupon._meta.get_field("title_en").max_length or 0
+
+
+def coupon_clone(*, coupon: Coupon, actor: User, now: datetime) -> Coupon:
+    """Makes a draft with the same terms, scope and amount of stock; nothing of the old one changes.
+
+    A claim window that has begun already starts now and lasts as long as it did. Fixed dates of use move
+    with it.
+
+    Returns:
+        the draft; codes and campaigns are not taken along.
+    """
+    scope = list(coupon.scope_entries.all())
+    stock = Stock.objects.filter(coupon=coupon).first()
+    shift = max(now - coupon.claim_starts_at, timedelta(0))
+    clone = Coupon.objects.get(pk=coupon.pk)
+    clone.pk = None
+    clone._state.adding = True
+    clone.public_id = uuid7()
+    clone.status = CouponStatus.DRAFT
+    clone.published_at = None
+    clone.created_at = now
+    clone.title_zh = _copy_title(coupon.title_zh, "zh-hans")
+    clone.title_en = _copy_title(coupon.title_en, "en")
+    clone.claim_starts_at += shift
+    clone.claim_ends_at += shift
+    clone.usable_from = clone.usable_from and clone.usable_from + shift
+    clone.usable_until = clone.usable_until and clone.usable_until + shift
+    with transaction.atomic():
+        clone._history_user = actor
+        clone._change_reason = f"cloned from {coupon.public_id}"
+        clone.save(force_insert=True)
+        ScopeEntry.objects.bulk_create(
+            ScopeEntry(coupon=clone, mode=entry.mode, category_id=entry.category_id, product_id=entry.product_id)
+            for entry in scope
+        )
+        if stock is not None:
+            stock_open(
+                coupon=clone,
+                released=None if stock.is_unlimited else stock.released,
+                reserve=stock.reserve,
+                bucket_count=stock.bucket_count,
+                actor=actor,
+                now=now,
+                reason="cloned",
+            )
+    return clone
+
+
+def _copy_title(title: str, language: str) -> str:
+    if not title:
+        return ""
+    with override(language):
+        suffix = gettext(" (copy)")
+    return title[: TITLE_LENGTH - len(suffix)] + suffix
