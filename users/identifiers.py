@@ -28,4 +28,5 @@ def is_email(text: str) -> bool:
 
 def is_phone(text: str) -> bool:
     """Tells whether a text has the shape of a phone number."""
-    return bool(PHONE_PATTERN.fullmatch(normalize_phone(text))) and not re.search(r"[^\d\s()+.-]", text)
+    plain = unicodedata.normalize("NFKC", text)
+    return bool(PHONE_PATTERN.fullmatch(normalize_phone(plain))) and not re.search(r"[^\d\s()+.-]", plain)

@@ -68,7 +68,9 @@ def format_money(minor: int) -> str:
     text = format_currency(to_decimal(minor), settings.SHOP_CURRENCY, locale=locale)
     # A shop with one currency needs no "CN" before its ¥ and no "US" before its $.
     symbol = get_currency_symbol(settings.SHOP_CURRENCY, locale=locale)
-    return text.replace(symbol, symbol.lstrip(ascii_uppercase) or symbol)
+    # A currency that is written in letters keeps a distance from its digits.
+    short = symbol.lstrip(ascii_uppercase) or f"{symbol}\N{NO-BREAK SPACE}"
+    return text.replace(symbol, short, 1)
 
 
 class MoneyFormField(forms.DecimalField):

@@ -8,6 +8,7 @@ os.environ.setdefault("BLIND_INDEX_KEY", "test-blind-index-key-of-the-test-run-o
 os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "test:" + "dGVzdC1rZXktb2YtZXhhY3RseS0zMi1ieXRlcy1sb24=")
 os.environ.update(SHOP_CURRENCY="CNY", SHOP_TIME_ZONE="Asia/Shanghai", SHOP_LANGUAGE="en", SHOP_NAME="Quan")
 os.environ["DEMO_CHECKOUT"] = "true"
+os.environ.setdefault("LOG_LEVEL", "WARNING")
 
 # Each parallel test worker has a Redis database of its own, as it has a PostgreSQL database of its own. This
 # stands here because pytest-django loads the settings before any conftest.py.
@@ -28,4 +29,3 @@ WHITENOISE_USE_FINDERS = True
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # Sign-in of many test people from one address must not lock anybody out, except where a test asks for it.
 AXES_ENABLED = False
-LOG_LEVEL = "WARNING"
