@@ -1,3 +1,14 @@
-"""When this app's jobs run."""
+"""When this app's jobs run. A run that no worker took before the next one is dropped rather than piled up."""
 
-SCHEDULE: dict[str, dict[str, object]] = {}
+SCHEDULE: dict[str, dict[str, object]] = {
+    "enqueue reminders": {
+        "task": "campaigns.tasks.enqueue_reminders",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
+    "send messages": {
+        "task": "campaigns.tasks.send_messages",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
+}

@@ -1,3 +1,14 @@
-"""When this app's jobs run."""
+"""When this app's jobs run. A run that no worker took before the next one is dropped rather than piled up."""
 
-SCHEDULE: dict[str, dict[str, object]] = {}
+SCHEDULE: dict[str, dict[str, object]] = {
+    "expire claims": {
+        "task": "coupons.tasks.expire_claims",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
+    "release expired locks": {
+        "task": "coupons.tasks.release_expired_locks",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from django.db import transaction
@@ -15,15 +16,21 @@ from coupons.services.orders import release_locked_order
 BATCH_SIZE = 1000
 
 
-def expire_claims(*, now: datetime, batch_size: int = BATCH_SIZE) -> int:
+def expire_claims(
+    *, now: datetime, batch_size: int = BATCH_SIZE, progressed: Callable[[int], object] = lambda _claims: None
+) -> int:
     """Expires every available claim whose time is over; returns how many.
 
     Batches of one transaction each. A claim that is being locked at the same moment is passed over: whoever
     moves it first wins, and the next run sees what became of it.
+
+    Args:
+        progressed: called with the number of claims after each batch.
     """
     expired = 0
     while batch := _expire_batch(now, batch_size):
         expired += batch
+        progressed(batch)
     return expired
 
 
@@ -43,8 +50,12 @@ def _expire_batch(now: datetime, batch_size: int) -> int:
         return len(claims)
 
 
-def release_expired_locks(*, now: datetime) -> int:
-    """Releases orders that were not paid in time, so that their claims can be used again; returns how many."""
+def release_expired_locks(*, now: datetime, progressed: Callable[[int], object] = lambda _orders: None) -> int:
+    """Releases orders that were not paid in time, so that their claims can be used again; returns how many.
+
+    Args:
+        progressed: called with 1 after each order that was looked at.
+    """
     released = 0
     overdue = Order.objects.filter(state=OrderState.LOCKED, lock_expires_at__lte=now).order_by("pk")
     for order_id in overdue.values_list("pk", flat=True):
@@ -54,4 +65,5 @@ def release_expired_locks(*, now: datetime) -> int:
             if order.state == OrderState.LOCKED:
                 release_locked_order(order=order, reason="lock_expired", now=now)
                 released += 1
+        progressed(1)
     return released

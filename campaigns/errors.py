@@ -1,0 +1,40 @@
+"""Refusals of the campaign domain; the codes are part of the public API."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from config.kernel.errors import DomainError
+
+
+class WrongCampaignState(DomainError):
+    """Data: `state`."""
+
+    code = "wrong_campaign_state"
+    message = _("This is not possible for a campaign in its present state.")
+
+
+class CampaignOver(DomainError):
+    """Data: `ended_at`."""
+
+    code = "campaign_over"
+    message = _("The time of this campaign is over already.")
+
+
+class CampaignEmpty(DomainError):
+    code = "campaign_empty"
+    message = _("Choose at least one coupon that can still be claimed.")
+
+
+class CouponOutsideCampaign(DomainError):
+    """Data: `coupon` (its public id), `title`, and the campaign's `starts_at` and `ends_at`."""
+
+    code = "coupon_outside_campaign"
+    message = _("The time for claiming %(title)s must lie within the time of the campaign.")
+
+
+class CouponNotReady(DomainError):
+    """A draft of the campaign cannot be published. Data: `coupon` (its public id), `title`, `reason`, `why`."""
+
+    code = "coupon_not_ready"
+    message = _("%(title)s: %(why)s")
