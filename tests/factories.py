@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from coupons.enums import BenefitType, ClaimChannel, CouponState, CouponStatus
 from coupons.models import Category, Claim, Code, Coupon, Product
+from coupons.offers import CartItem
 from coupons.services.claims import claim_create
 from coupons.services.stock import stock_open
 from users.models import Profile, User
@@ -121,7 +122,7 @@ def make_claim(
 
 
 def make_code(*, coupon: Coupon | None = None, text: str = "WELCOME2026", **fields: Any) -> Code:
-    """A code that everybody may share; `text` in normal form (no I, L, O, U)."""
+    """A code that everybody may share."""
     fields.setdefault("kind", "shared")
     return Code.objects.create(coupon=coupon or make_coupon(needs_code=True), text=text, **fields)
 
@@ -171,3 +172,8 @@ def integrator_client(scopes: Iterable[str] = ALL_SCOPES, *, application: Applic
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {token.token}")
     return client
+
+
+def cart_item(product: Product | None = None, quantity: int = 1, unit_price: int | None = None) -> CartItem:
+    """One line of a cart; a new product at 100.00 unless one is given."""
+    return CartItem(sku=(product or make_product()).sku, quantity=quantity, unit_price=unit_price)

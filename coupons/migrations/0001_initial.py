@@ -63,7 +63,8 @@ class Migration(migrations.Migration):
             name='Code',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.CharField(max_length=40, unique=True, verbose_name='code')),
+                ('text', models.CharField(max_length=40, verbose_name='code')),
+                ('normal', models.CharField(editable=False, max_length=40, unique=True)),
                 ('kind', models.CharField(choices=[('shared', 'One for all'), ('unique', 'One each')], max_length=8, verbose_name='kind')),
                 ('maximum_uses', models.PositiveIntegerField(blank=True, null=True, verbose_name='at most')),
                 ('used', models.PositiveIntegerField(default=0, editable=False, verbose_name='used')),

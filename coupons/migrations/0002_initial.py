@@ -211,6 +211,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='code',
+            constraint=models.CheckConstraint(condition=models.Q(('normal', ''), _negated=True), name='coupons_code_readable', violation_error_message='A code has letters and digits, at most 40.'),
+        ),
+        migrations.AddConstraint(
+            model_name='code',
             constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['shared', 'unique'])), name='coupons_code_kind'),
         ),
         migrations.AddConstraint(

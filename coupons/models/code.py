@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from coupons.codes import normalize_code
 from coupons.enums import CodeKind
 from coupons.models.claim import Claim
 from coupons.models.coupon import Coupon
 
 
 class Code(models.Model):
-    """A string that turns into a claim; stored in its normal form (see `coupons.codes`)."""
+    """A string that turns into a claim: `text` as it is printed, `normal` as it is looked up (see `coupons.codes`)."""
 
-    text = models.CharField(_("code"), max_length=40, unique=True)
+    text = models.CharField(_("code"), max_length=40)
+    normal = models.CharField(max_length=40, unique=True, editable=False)
     coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="codes")
     kind = models.CharField(_("kind"), max_length=8, choices=CodeKind)
     # NULL means without a limit of its own: the coupon's stock and limits still hold.
@@ -24,6 +28,11 @@ class Code(models.Model):
         verbose_name = _("code")
         verbose_name_plural = _("codes")
         constraints = [
+            models.CheckConstraint(
+                condition=~Q(normal=""),
+                name="coupons_code_readable",
+                violation_error_message=_("A code has letters and digits, at most 40."),
+            ),
             models.CheckConstraint(condition=Q(kind__in=CodeKind.values), name="coupons_code_kind"),
             models.CheckConstraint(condition=~Q(kind=CodeKind.UNIQUE) | Q(maximum_uses=1), name="coupons_code_unique"),
             models.CheckConstraint(
@@ -33,6 +42,10 @@ class Code(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.normal = normalize_code(self.text)
+        super().save(*args, **kwargs)
 
 
 class CodeUse(models.Model):

@@ -70,7 +70,7 @@ def claim_create_by_code(*, shopper: User, text: str, channel: ClaimChannel, now
         The errors of `claim_create`, when the code is right.
     """
     normal = normalize_code(text)
-    code = Code.objects.filter(text=normal).select_related("coupon").first() if normal else None
+    code = Code.objects.filter(normal=normal).select_related("coupon").first() if normal else None
     if code is None or code.coupon.state(now) == CouponState.DRAFT:
         raise CodeInvalid
     return _claim(shopper=shopper, coupon_id=code.coupon_id, channel=channel, now=now, code=code)
