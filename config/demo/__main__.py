@@ -121,6 +121,8 @@ def environment(folder: Path, *, address: str) -> dict[str, str]:
         "DEMO_CHECKOUT": "true",
         "SHOP_URL": address,
         "PYTHONUNBUFFERED": "1",
+        # True in production: static files are collected there, and the worker is not root.
+        "PYTHONWARNINGS": "ignore:No directory at,ignore:You're running the worker with superuser privileges",
         **development_secrets(folder),
         **os.environ,
     }

@@ -8,21 +8,26 @@ WIDTH = max(map(len, COLOURS))
 
 
 class LogScreen:
-    """Writes complete lines, coloured on a terminal that wants colour."""
+    """Writes complete lines, coloured on a terminal that wants colour.
+
+    Attributes:
+        is_gone: True once the terminal or the pipe behind it was closed; nothing is written any more then.
+    """
 
     def __init__(self) -> None:
+        self.is_gone = False
         self._coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
     def write(self, name: str, line: str) -> None:
-        """Print one line under a name.
-
-        Raises:
-            BrokenPipeError: nobody reads any more.
-        """
+        """Print one line under a name."""
         label = f"{name:<{WIDTH}} |"
         if self._coloured:
             label = f"\x1b[{COLOURS[name]}m{label}\x1b[0m"
-        print(label, line, flush=True)
+        try:
+            if not self.is_gone:
+                print(label, line, flush=True)
+        except OSError:
+            self.is_gone = True
 
 
 class LineBuffer:

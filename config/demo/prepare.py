@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 import django
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from config.catalogues import compile_outdated
 
@@ -33,6 +33,8 @@ def segment_shoppers() -> None:
         call_command("run_segmentation")
 
 
+FAILURE = 1
+
 STEPS: tuple[tuple[str, Callable[[], object]], ...] = (
     ("Message catalogues", compile_outdated),
     ("Database tables", migrate),
@@ -48,7 +50,11 @@ def main() -> int:
     for number, (label, step) in enumerate(STEPS, start=1):
         print(f"demo: {number}/{len(STEPS)} {label} …", flush=True)
         started = time.monotonic()
-        step()
+        try:
+            step()
+        except CommandError as error:
+            print(f"demo: {error}", file=sys.stderr)
+            return FAILURE
         print(f"demo: {number}/{len(STEPS)} {label}: done in {time.monotonic() - started:.1f} s", flush=True)
     return 0
 

@@ -48,7 +48,7 @@ def services(*, port: int) -> tuple[Service, ...]:
             name="worker",
             # Threads, since forked children would outlive a killed worker.
             command=(
-                *(sys.executable, "-m", "celery", "-A", "config", "worker"),
+                *(sys.executable, "-m", "celery", "--quiet", "--app", "config", "worker"),
                 *("--pool", "threads", "--concurrency", "2", "--loglevel", "INFO"),
                 *("--without-gossip", "--without-mingle"),
             ),
@@ -58,7 +58,7 @@ def services(*, port: int) -> tuple[Service, ...]:
         Service(
             name="beat",
             command=(
-                *(sys.executable, "-m", "celery", "-A", "config", "beat"),
+                *(sys.executable, "-m", "celery", "--quiet", "--app", "config", "beat"),
                 *("--loglevel", "INFO", "--pidfile", ""),
             ),
             up_mark="beat: Starting",

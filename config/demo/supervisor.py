@@ -113,9 +113,6 @@ class Supervisor:
             for running in self._services:
                 self._start(running)
             self._watch(when_ready)
-        except BrokenPipeError:
-            # Nobody reads the logs any more: the terminal is gone.
-            self._stop_signal = signal.SIGHUP
         finally:
             self._stop_all()
         return 0
@@ -125,7 +122,7 @@ class Supervisor:
 
     def _watch(self, when_ready: Callable[[], None]) -> None:
         ready_deadline: float | None = time.monotonic() + READY_SECONDS
-        while self._stop_signal is None:
+        while self._stop_signal is None and not self._screen.is_gone:
             self._show_output(TICK_SECONDS)
             for running in self._services:
                 self._look_after(running)
@@ -198,23 +195,19 @@ class Supervisor:
 
     def _stop_all(self) -> None:
         """Ask every process to stop, show its last words, kill what is left after `STOP_SECONDS`."""
-        with contextlib.suppress(BrokenPipeError):
-            self._say("stopping")
+        self._say("stopping")
         for running in self._services:
             if running.process and running.process.poll() is None:
                 running.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         while any(r.process and r.process.poll() is None for r in self._services) and time.monotonic() < deadline:
-            with contextlib.suppress(BrokenPipeError):
-                self._show_output(TICK_SECONDS)
+            self._show_output(TICK_SECONDS)
         for running in self._services:
             running.signal_group(signal.SIGKILL)
             if running.process:
                 running.process.wait()
-            with contextlib.suppress(BrokenPipeError):
-                self._close_output(running)
-        with contextlib.suppress(BrokenPipeError):
-            self._say("stopped")
+            self._close_output(running)
+        self._say("stopped")
 
     def _say(self, text: str) -> None:
         self._screen.write("demo", text)

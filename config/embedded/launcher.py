@@ -108,4 +108,6 @@ def _handled_signals() -> list[signal.Signals]:
 
 
 def _say(text: str) -> None:
-    print(f"embedded: {text}", file=sys.stderr, flush=True)
+    # A closed terminal is no reason to leave servers behind.
+    with contextlib.suppress(OSError):
+        print(f"embedded: {text}", file=sys.stderr, flush=True)
