@@ -82,6 +82,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name = _("shopper")
         verbose_name_plural = _("shoppers")
         indexes = [models.Index(fields=["joined_at"], name="users_user_joined")]
+        permissions = [("view_personal_data", "Can read personal data in clear")]
 
     def __str__(self) -> str:
         return self.username

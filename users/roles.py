@@ -1,0 +1,63 @@
+"""What the shop's roles may do, as permissions of Django groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+MARKETER = "Marketer"
+
+# Makes, publishes, watches and stops coupons and campaigns; sees what became of them; tags shoppers.
+# Not among them: personal data in clear, accounts of staff, the machinery.
+MARKETER_PERMISSIONS = (
+    "coupons.add_coupon",
+    "coupons.change_coupon",
+    "coupons.view_coupon",
+    "coupons.add_code",
+    "coupons.change_code",
+    "coupons.delete_code",
+    "coupons.view_code",
+    "coupons.change_claim",
+    "coupons.view_claim",
+    "coupons.view_order",
+    "coupons.view_redemption",
+    "coupons.change_product",
+    "coupons.view_product",
+    "coupons.change_category",
+    "coupons.view_category",
+    "campaigns.add_campaign",
+    "campaigns.change_campaign",
+    "campaigns.view_campaign",
+    "campaigns.view_message",
+    "users.change_user",
+    "users.view_user",
+    "users.add_tag",
+    "users.change_tag",
+    "users.delete_tag",
+    "users.view_tag",
+    "analytics.view_run",
+    "analytics.view_segment",
+    "analytics.change_segment",
+)
+
+
+def give_role(name: str, permissions: Iterable[str]) -> Group:
+    """Makes a group with exactly these permissions, written `app.codename`, or brings it up to date.
+
+    Raises:
+        ValueError: one of them does not exist.
+    """
+    wanted = Q(pk=None)
+    names = set(permissions)
+    for permission in names:
+        app_label, _dot, codename = permission.partition(".")
+        wanted |= Q(content_type__app_label=app_label, codename=codename)
+    found = list(Permission.objects.filter(wanted).select_related("content_type"))
+    missing = names - {f"{permission.content_type.app_label}.{permission.codename}" for permission in found}
+    if missing:
+        raise ValueError(f"there is no permission {', '.join(sorted(missing))}")
+    group, _created = Group.objects.get_or_create(name=name)
+    group.permissions.set(found)
+    return group
