@@ -40,3 +40,8 @@ def start_of_shop_day(day: date) -> datetime:
 def end_of_shop_day(day: date) -> datetime:
     """Returns the first instant after a shop day, in UTC: the end of a half-open window."""
     return start_of_shop_day(day + timedelta(days=1))
+
+
+def as_text(moment: datetime) -> str:
+    """Writes a moment as the API does: ISO 8601 in UTC, such as 2026-11-21T04:00:00Z."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

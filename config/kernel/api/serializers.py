@@ -1,0 +1,45 @@
+"""What comes in is named completely; what goes out as an error has one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+
+
+class StrictSerializer(serializers.Serializer):
+    """Refuses every member that it does not name, so that nobody sets what was never meant to be set."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = sorted(set(data) - set(self.fields))
+            if unknown:
+                message = _("This field does not exist.")
+                raise serializers.ValidationError(
+                    {name: [ErrorDetail(message, code="unknown_field")] for name in unknown[:20]}
+                )
+        return super().to_internal_value(data)
+
+
+class ProblemErrorSerializer(serializers.Serializer):
+    """One thing that is wrong in a request."""
+
+    parameter = serializers.CharField(help_text="Where, such as `lines[0].quantity`.")
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer):
+    """An RFC 9457 problem document; further members, such as `starts_at` or `missing_amount`, help to act on it."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField(help_text="A sentence for people, in the caller's language.")
+    code = serializers.CharField(help_text="Stable; programs look at this.")
+    parameter = serializers.CharField(allow_null=True, help_text="The first wrong part of the request, if any.")
+    errors = ProblemErrorSerializer(many=True)
+    request_id = serializers.CharField(help_text="Under this id the logs know the request.")

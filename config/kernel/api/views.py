@@ -1,0 +1,98 @@
+"""What all API views share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.generics import GenericAPIView
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from config.kernel.api.authentication import BearerAuthentication, PageSessionAuthentication
+from config.kernel.api.callers import Caller, caller_of
+from config.kernel.api.permissions import ScopedOrSelf
+from config.kernel.idempotency import Answer, fingerprint, run_once
+
+REPLAYED_HEADER = "Idempotency-Replayed"
+# Read by the paginators.
+PAGE_PARAMETERS = ("cursor", "limit")
+
+
+class ApiView(GenericAPIView):
+    """A view with scopes; methods get their caller by `self.caller`.
+
+    Attributes:
+        scopes: the scope that each method needs of a token.
+        integrators_only: refuses a shopper's session.
+    """
+
+    authentication_classes = [BearerAuthentication, PageSessionAuthentication]
+    permission_classes = [ScopedOrSelf]
+    metadata_class = None
+    pagination_class = None
+    scopes: ClassVar[dict[str, str]] = {}
+    integrators_only: ClassVar[bool] = False
+
+    @property
+    def caller(self) -> Caller:
+        return caller_of(self.request)
+
+    def read_body(self, serializer_class: type[BaseSerializer]) -> dict[str, Any]:
+        """Returns the validated body.
+
+        Raises:
+            ValidationError: something in it is wrong or unknown.
+        """
+        serializer = serializer_class(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        return serializer.validated_data
+
+    def read_query(self, serializer_class: type[BaseSerializer]) -> dict[str, Any]:
+        """Returns the validated query parameters of a list; a parameter twice counts once, the last wins.
+
+        Raises:
+            ValidationError: one is wrong or unknown.
+        """
+        given = {key: value for key, value in self.request.query_params.items() if key not in PAGE_PARAMETERS}
+        serializer = serializer_class(data=given)
+        serializer.is_valid(raise_exception=True)
+        return serializer.validated_data
+
+    def answer_page(self, found: Any, serializer_class: type[BaseSerializer]) -> Response:
+        """Answers one page of a query set."""
+        page = self.paginate_queryset(found)
+        return self.get_paginated_response(serializer_class(page, many=True, context=self.get_serializer_context()).data)
+
+    def answer_once(self, validated: Any, action: Callable[[], Answer]) -> Response:
+        """Does a write at most once under the caller's Idempotency-Key.
+
+        Args:
+            validated: the body as it was understood; with method and path it tells a retry from another request.
+        """
+        answer = run_once(
+            caller=self.caller.id,
+            key=self.request.headers.get("Idempotency-Key"),
+            request_fingerprint=fingerprint(self.request.method, self.request.path, validated),
+            action=action,
+        )
+        headers = {REPLAYED_HEADER: "true"} if answer.replayed else {}
+        return Response(answer.body, status=answer.status, headers=headers)
+
+
+class UnknownAddressView(ApiView):
+    """Answers every address under /api/ that nothing else answers."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+    @extend_schema(exclude=True)
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().dispatch(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise NotFound
