@@ -1,6 +1,7 @@
 """Many processes' output on one screen: each line with the name of who wrote it."""
 
 import os
+import select
 import sys
 
 COLOURS = {"web": "36", "worker": "35", "beat": "33", "demo": "32"}
@@ -16,6 +17,9 @@ class LogScreen:
 
     def __init__(self) -> None:
         self.is_gone = False
+        self._closing = select.poll()
+        # Without any event asked for, only errors and hang-ups are told.
+        self._closing.register(sys.stdout.fileno(), 0)
         self._coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
     def write(self, name: str, line: str) -> None:
@@ -28,6 +32,10 @@ class LogScreen:
                 print(label, line, flush=True)
         except OSError:
             self.is_gone = True
+
+    def notice_closing(self) -> None:
+        """Set `is_gone` if nobody can read any more, also while there is nothing to write."""
+        self.is_gone = self.is_gone or bool(self._closing.poll(0))
 
 
 class LineBuffer:

@@ -124,6 +124,7 @@ class Supervisor:
         ready_deadline: float | None = time.monotonic() + READY_SECONDS
         while self._stop_signal is None and not self._screen.is_gone:
             self._show_output(TICK_SECONDS)
+            self._screen.notice_closing()
             for running in self._services:
                 self._look_after(running)
             if ready_deadline is None:

@@ -70,6 +70,7 @@ class Platform:
     process: subprocess.Popen[bytes]
     log: Path
     mark: str
+    terminal: subprocess.Popen[bytes] | None = None
 
     def has_logged(self, text: str, *, times: int = 1) -> bool:
         return becomes_true(lambda: self.log.read_text().count(text) >= times)
@@ -95,23 +96,30 @@ class Platform:
 def start(tmp_path: Path) -> Iterator[Callable[..., Platform]]:
     platforms: list[Platform] = []
 
-    def start(*, worker: str = WORKER) -> Platform:
+    def start(*, worker: str = WORKER, through: tuple[str, ...] = ()) -> Platform:
         log = tmp_path / "log.txt"
         mark = f"mark-{os.getpid()}-{time.monotonic_ns()}"
-        with log.open("wb") as output:
+        with log.open("wb") as file:
+            terminal = None
+            if through:
+                terminal = subprocess.Popen(through, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+            output = terminal.stdin if terminal else file
             process = subprocess.Popen(
                 [sys.executable, "-c", SUPERVISOR, str(ports.free_port()), worker, mark, WEB],
                 cwd=PROJECT,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        platforms.append(Platform(process, log, mark))
+            if terminal and terminal.stdin:
+                terminal.stdin.close()
+        platforms.append(Platform(process, log, mark, terminal))
         return platforms[-1]
 
     yield start
     for platform in platforms:
-        platform.process.kill()
-        platform.process.wait()
+        for process in filter(None, (platform.process, platform.terminal)):
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -123,6 +131,19 @@ def test_a_stop_signal_ends_every_process_and_counts_as_success(
     assert len(platform.process_ids()) == 3
 
     platform.process.send_signal(number)
+
+    assert platform.process.wait(SLOW_MACHINE_SECONDS) == 0
+    assert platform.process_ids() == []
+
+
+def test_a_closed_terminal_ends_the_demo_as_well(start: Callable[..., Platform], tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    # `tee` stands for the terminal.
+    platform = start(through=("tee", str(log)))
+    assert platform.has_logged("ALL READY")
+    assert platform.terminal is not None
+
+    platform.terminal.kill()
 
     assert platform.process.wait(SLOW_MACHINE_SECONDS) == 0
     assert platform.process_ids() == []
