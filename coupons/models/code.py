@@ -34,7 +34,10 @@ class Code(models.Model):
                 violation_error_message=_("A code has letters and digits, at most 40."),
             ),
             models.CheckConstraint(condition=Q(kind__in=CodeKind.values), name="coupons_code_kind"),
-            models.CheckConstraint(condition=~Q(kind=CodeKind.UNIQUE) | Q(maximum_uses=1), name="coupons_code_unique"),
+            models.CheckConstraint(
+                condition=~Q(kind=CodeKind.UNIQUE) | Q(maximum_uses__isnull=False, maximum_uses=1),
+                name="coupons_code_unique",
+            ),
             models.CheckConstraint(
                 condition=Q(maximum_uses=None) | Q(used__lte=F("maximum_uses")), name="coupons_code_uses"
             ),

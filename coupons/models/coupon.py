@@ -134,10 +134,12 @@ class Coupon(models.Model):
             models.CheckConstraint(condition=Q(status__in=CouponStatus.values), name="coupons_coupon_status"),
             models.CheckConstraint(
                 condition=(
-                    Q(benefit_type=BenefitType.AMOUNT_OFF, amount_off__gt=0, percent_off=None, discount_cap=None)
+                    Q(benefit_type=BenefitType.AMOUNT_OFF, percent_off=None, discount_cap=None)
+                    # A CHECK passes on NULL, so that "more than 0" alone would let a missing amount through.
+                    & Q(amount_off__isnull=False, amount_off__gt=0)
                     | (
-                        Q(benefit_type=BenefitType.PERCENT_OFF, percent_off__gt=0, percent_off__lte=100)
-                        & Q(amount_off=None)
+                        Q(benefit_type=BenefitType.PERCENT_OFF, amount_off=None)
+                        & Q(percent_off__isnull=False, percent_off__gt=0, percent_off__lte=100)
                         & (Q(discount_cap=None) | Q(discount_cap__gt=0))
                     )
                 ),
@@ -153,7 +155,8 @@ class Coupon(models.Model):
                 violation_error_message=_("Claiming must end after it starts."),
             ),
             models.CheckConstraint(
-                condition=Q(usable_until__isnull=False) | Q(usable_days__gt=0),
+                condition=(Q(usable_until__isnull=False) | Q(usable_days__isnull=False))
+                & (Q(usable_days=None) | Q(usable_days__gt=0)),
                 name="coupons_coupon_validity",
                 violation_error_message=_("Say until when the coupon is usable, or for how many days."),
             ),

@@ -13,7 +13,7 @@ from coupons.enums import ClaimState
 from coupons.explanations import explain
 from coupons.models import Claim
 from coupons.offers import CartItem, PricedItem, cart_of, offer_of, read_items
-from coupons.pricing import Applied, Cart, Offer, Outcome, Quote, price_cart
+from coupons.pricing import Applied, Cart, Offer, Outcome, Quote, Refused, price_cart
 from users.models import User
 
 # A wallet above this is judged only by the claims that end first; pricing stays quick for everybody.
@@ -91,11 +91,20 @@ def _judge(
         outcome = in_quote.get(offer.offer_id)
         is_chosen = outcome is not None
         if outcome is None:
-            with_it = price_cart(cart, [*chosen, offer], now)
-            outcome = next(each for each in with_it.outcomes if each.offer_id == offer.offer_id)
+            outcome = _would_do(offer, chosen, cart, now)
         sentence = explain(outcome, money=format_money, coupon_name=lambda key: titles.get(key, ""))
         candidates.append(Candidate(claim, outcome, is_chosen, sentence))
     return candidates
+
+
+def _would_do(offer: Offer, chosen: list[Offer], cart: Cart, now: datetime) -> Outcome:
+    with_it = price_cart(cart, [*chosen, offer], now)
+    # What the shopper chose stays: an offer that would push a chosen one out is the one in conflict.
+    for outcome in with_it.refused:
+        if outcome.data.get("conflicting_offer_id") == offer.offer_id:
+            names = {"conflicting_offer_id": outcome.offer_id, "conflicting_coupon_id": outcome.coupon_id}
+            return Refused(offer.offer_id, offer.coupon_id, outcome.code, {**outcome.data, **names})
+    return with_it.outcomes[-1]
 
 
 def claims_with_offers() -> Sequence[str]:

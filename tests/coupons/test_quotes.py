@@ -1,0 +1,154 @@
+"""A quote: the cart priced, and every coupon of the wallet explained."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from config.kernel.errors import Invalid, NotFound
+from coupons.enums import BenefitType, ScopeMode
+from coupons.errors import CartTooLarge, ProductUnknown
+from coupons.models import Claim, Product, ScopeEntry
+from coupons.offers import CartItem
+from coupons.services.quotes import CartQuote, quote_cart
+from tests import factories
+from tests.factories import NOW, cart_item
+from users.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+def quote(shopper: User | None, *items: CartItem, claims: list[Claim] | None = None, **fields) -> CartQuote:
+    fields.setdefault("now", NOW)
+    claim_ids = None if claims is None else [claim.public_id for claim in claims]
+    return quote_cart(shopper=shopper, items=items, claim_ids=claim_ids, **fields)
+
+
+def status_of(result: CartQuote, claim: Claim) -> str:
+    return next(candidate.status for candidate in result.candidates if candidate.claim == claim)
+
+
+def sentence_of(result: CartQuote, claim: Claim) -> str:
+    return next(candidate.sentence for candidate in result.candidates if candidate.claim == claim)
+
+
+@pytest.fixture
+def claim(shopper: User) -> Claim:
+    """10.00 off from 50.00 on."""
+    return factories.make_claim(shopper=shopper, minimum_spend=50_00, stacking_group="shop")
+
+
+def test_without_a_choice_everything_that_applies_together_is_applied(
+    shopper: User, product: Product, claim: Claim
+) -> None:
+    percent = factories.make_claim(shopper=shopper, benefit_type=BenefitType.PERCENT_OFF, percent_off=20, priority=1)
+    result = quote(shopper, cart_item(product), shipping=6_00)
+    # 20 % first by its priority, then 10.00 off what is left, then shipping.
+    assert (result.quote.subtotal, result.quote.payable) == (100_00, 76_00)
+    assert {status_of(result, each) for each in (claim, percent)} == {"applied"}
+
+
+def test_a_chosen_coupon_is_applied_and_the_others_say_what_they_would_do(
+    shopper: User, product: Product, claim: Claim
+) -> None:
+    rival = factories.make_claim(shopper=shopper, stacking_group="shop", title_en="Rival")
+    result = quote(shopper, cart_item(product), claims=[rival])
+    assert result.quote.payable == 90_00
+    assert (status_of(result, rival), status_of(result, claim)) == ("applied", "refused")
+    assert sentence_of(result, claim) == 'This coupon cannot be combined with "Rival".'
+
+
+def test_with_none_chosen_each_says_what_it_would_save(shopper: User, product: Product, claim: Claim) -> None:
+    result = quote(shopper, cart_item(product), claims=[])
+    assert result.quote.payable == 100_00
+    assert status_of(result, claim) == "available"
+    assert sentence_of(result, claim) == "You save ¥10.00 with this coupon."
+
+
+def test_what_is_missing_is_said_to_the_cent(shopper: User, claim: Claim) -> None:
+    result = quote(shopper, cart_item(factories.make_product(price=37_99)))
+    assert sentence_of(result, claim) == "Spend ¥12.01 more on eligible products to use this coupon."
+
+
+def test_a_coupon_counts_for_everything_under_its_category(shopper: User) -> None:
+    food = factories.make_category()
+    dairy = factories.make_category(parent=food)
+    milk, toy = factories.make_product(category=dairy, price=40_00), factories.make_product(price=60_00)
+    coupon = factories.make_coupon(benefit_type=BenefitType.PERCENT_OFF, percent_off=50)
+    ScopeEntry.objects.create(coupon=coupon, mode=ScopeMode.INCLUDE, category=food)
+    factories.make_claim(shopper=shopper, coupon=coupon)
+    result = quote(shopper, cart_item(milk), cart_item(toy))
+    assert [line.discount for line in result.quote.lines] == [20_00, 0]
+
+
+def test_no_line_falls_below_its_floor_price(shopper: User) -> None:
+    factories.make_claim(shopper=shopper, amount_off=90_00)
+    result = quote(shopper, cart_item(factories.make_product(price=100_00, floor_price=30_00)))
+    assert result.quote.payable == 30_00
+
+
+def test_a_claim_for_later_says_from_when(shopper: User, product: Product) -> None:
+    later = factories.make_claim(shopper=shopper, usable_from=NOW + timedelta(days=1))
+    result = quote(shopper, cart_item(product))
+    assert status_of(result, later) == "refused"
+    assert "from" in sentence_of(result, later)
+
+
+def test_a_chosen_claim_that_is_gone_says_so_instead_of_vanishing(shopper: User, product: Product) -> None:
+    claim = factories.make_claim(shopper=shopper, usable_days=1)
+    result = quote(shopper, cart_item(product), claims=[claim], now=claim.expires_at)
+    assert status_of(result, claim) == "refused"
+
+
+@pytest.mark.reliability(43)
+def test_a_foreign_claim_and_no_claim_read_the_same(outsider: User, product: Product, claim: Claim) -> None:
+    for unknown in (claim.public_id, uuid4()):
+        with pytest.raises(NotFound):
+            quote_cart(shopper=outsider, items=[cart_item(product)], claim_ids=[unknown], now=NOW)
+
+
+def test_a_stranger_gets_prices_without_coupons(product: Product) -> None:
+    result = quote(None, cart_item(product, quantity=3))
+    assert (result.quote.payable, result.candidates) == (300_00, [])
+
+
+class TestAWrongCart:
+    @pytest.mark.parametrize("quantity", [0, -1])
+    def test_no_units(self, product: Product, quantity: int) -> None:
+        with pytest.raises(Invalid) as refused:
+            quote(None, cart_item(product, quantity=quantity))
+        assert refused.value.data == {"parameter": "lines[0].quantity"}
+
+    def test_too_many_units(self, product: Product) -> None:
+        with pytest.raises(CartTooLarge):
+            quote(None, cart_item(product, quantity=10_000))
+
+    def test_too_many_lines(self) -> None:
+        with pytest.raises(CartTooLarge):
+            quote(None, *[CartItem(sku=str(number), quantity=1) for number in range(201)])
+
+    def test_a_product_twice(self, product: Product) -> None:
+        with pytest.raises(Invalid):
+            quote(None, cart_item(product), cart_item(product))
+
+    def test_an_unknown_product(self) -> None:
+        with pytest.raises(ProductUnknown) as refused:
+            quote(None, CartItem(sku="nothing", quantity=1))
+        assert refused.value.sentence == "There is no product nothing on sale."
+
+
+def test_changes_nothing(shopper: User, product: Product, claim: Claim) -> None:
+    quote(shopper, cart_item(product))
+    claim.refresh_from_db()
+    assert (claim.state, claim.entries.count()) == ("available", 1)
+
+
+def test_costs_no_more_queries_for_a_fuller_wallet(
+    shopper: User, product: Product, django_assert_max_num_queries
+) -> None:
+    for _ in range(15):
+        factories.make_claim(shopper=shopper)
+    with django_assert_max_num_queries(4):
+        quote(shopper, cart_item(product))
