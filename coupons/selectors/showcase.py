@@ -63,15 +63,16 @@ def showcase_coupons(
 
 def visible_coupons(*, now: datetime, shopper: User | None = None) -> QuerySet[Coupon]:
     """Returns published coupons whose claim window is not over, with what their tickets show."""
+    return with_ticket_facts(Coupon.objects.live(now) | Coupon.objects.scheduled(now), now=now, shopper=shopper)
+
+
+def with_ticket_facts(coupons: QuerySet[Coupon], *, now: datetime, shopper: User | None = None) -> QuerySet[Coupon]:
+    """Adds `remaining` (None without a limit), `claimed_by_shopper` and `is_live` to coupons."""
     claimed = ClaimCounter.objects.filter(coupon=OuterRef("pk"), shopper=shopper).values("claimed")
-    return (
-        (Coupon.objects.live(now) | Coupon.objects.scheduled(now))
-        .select_related("stock")
-        .annotate(
-            remaining=remaining_stock(),
-            claimed_by_shopper=Coalesce(Subquery(claimed), 0) if shopper else Value(0, output_field=IntegerField()),
-            is_live=Case(When(claim_starts_at__lte=now, then=True), default=False, output_field=BooleanField()),
-        )
+    return coupons.select_related("stock").annotate(
+        remaining=remaining_stock(),
+        claimed_by_shopper=Coalesce(Subquery(claimed), 0) if shopper else Value(0, output_field=IntegerField()),
+        is_live=Case(When(claim_starts_at__lte=now, then=True), default=False, output_field=BooleanField()),
     )
 
 
