@@ -26,10 +26,15 @@ def benefit_in_words(coupon: Coupon) -> str:
     """Returns what a coupon gives and from which spend on, in one line."""
     parts = [headline(coupon)]
     if coupon.discount_cap:
-        parts.append(_("at most %(amount)s") % {"amount": format_money(coupon.discount_cap)})
+        parts.append(cap_in_words(coupon))
     if coupon.minimum_spend:
         parts.append(threshold_in_words(coupon))
     return " · ".join(parts)
+
+
+def cap_in_words(coupon: Coupon) -> str:
+    """Returns the largest discount of a percentage, or nothing."""
+    return _("at most %(amount)s") % {"amount": format_money(coupon.discount_cap)} if coupon.discount_cap else ""
 
 
 def threshold_in_words(coupon: Coupon) -> str:

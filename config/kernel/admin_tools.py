@@ -12,6 +12,8 @@ from django.contrib.admin import ModelAdmin as DjangoModelAdmin
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -63,9 +65,6 @@ def readable_money(contents: str) -> str:
 
 def pick_shop_moment(value: datetime | None) -> str:
     """Writes a moment for a list: short, in the shop's time zone."""
-    from django.utils import timezone
-    from django.utils.formats import date_format
-
     return "–" if value is None else date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
 
 

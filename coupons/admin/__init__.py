@@ -1,0 +1,19 @@
+"""The marketer's pages for coupons and what became of them."""
+
+from coupons.admin import shopper_sections
+from coupons.admin.catalogue import CategoryAdmin, ProductAdmin
+from coupons.admin.claim import ClaimAdmin
+from coupons.admin.code import CodeAdmin
+from coupons.admin.coupon import CouponAdmin
+from coupons.admin.order import OrderAdmin, RedemptionAdmin
+
+__all__ = [
+    "CategoryAdmin",
+    "ClaimAdmin",
+    "CodeAdmin",
+    "CouponAdmin",
+    "OrderAdmin",
+    "ProductAdmin",
+    "RedemptionAdmin",
+    "shopper_sections",
+]

@@ -1,0 +1,308 @@
+"""Campaigns: which coupons go out together, and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from simple_history.admin import SimpleHistoryAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.dataclasses import UnfoldAction
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+from unfold.views import ChangeList
+from unfold.widgets import UnfoldAdminSplitDateTimeWidget
+
+from campaigns.enums import CampaignStatus
+from campaigns.models import Campaign, CampaignCoupon
+from campaigns.selectors.campaign_figures import campaign_figures
+from campaigns.services.campaigns import campaign_end, campaign_pause, campaign_publish, campaign_resume
+from config.kernel.admin_filters import ShopDaysFilter
+from config.kernel.admin_tools import (
+    WHOLE_DAY_HINT,
+    EndMomentField,
+    ShopModelAdmin,
+    ShopTabularInline,
+    StartMomentField,
+    leave_dialog,
+    pick_shop_moment,
+    try_service,
+    try_service_for_each,
+)
+from config.kernel.clock import database_now
+
+STATUS_COLOURS = {
+    CampaignStatus.DRAFT.label: "info",
+    CampaignStatus.PUBLISHED.label: "success",
+    CampaignStatus.PAUSED.label: "warning",
+    CampaignStatus.ENDED.label: "danger",
+}
+ACTIONS_OF_STATUS = {
+    CampaignStatus.DRAFT: frozenset({"publish"}),
+    CampaignStatus.PUBLISHED: frozenset({"pause", "end"}),
+    CampaignStatus.PAUSED: frozenset({"resume", "end"}),
+    CampaignStatus.ENDED: frozenset(),
+}
+
+
+class CampaignForm(forms.ModelForm):
+    starts_at = StartMomentField(label=_("starts"), widget=UnfoldAdminSplitDateTimeWidget)
+    ends_at = EndMomentField(label=_("ends"), widget=UnfoldAdminSplitDateTimeWidget, help_text=WHOLE_DAY_HINT)
+
+    class Meta:
+        model = Campaign
+        fields = ("title_zh", "title_en", "description_zh", "description_en", "key", "kind", "starts_at", "ends_at")
+        help_texts = {"key": _("A short name for addresses and reports: letters, digits and hyphens.")}
+
+
+class CampaignCouponInline(ShopTabularInline):
+    """The coupons of the campaign, in its order."""
+
+    model = CampaignCoupon
+    autocomplete_fields = ("coupon",)
+    fields = ("position", "coupon", "show_state")
+    readonly_fields = ("show_state",)
+    verbose_name_plural = _("Coupons of this campaign")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CampaignCoupon]:
+        return super().get_queryset(request).select_related("coupon")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _may(request, "view") or _may(request, "change")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _may(request, "change") if obj else _may(request, "add")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _may(request, "change")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _may(request, "change")
+
+    @display(description=_("state"))
+    def show_state(self, entry: CampaignCoupon) -> str:
+        if entry.pk is None:
+            return "–"
+        now = getattr(self, "_now", None) or database_now()
+        self._now = now
+        return str(entry.coupon.state(now).label)
+
+
+def _may(request: HttpRequest, verb: str) -> bool:
+    user: Any = request.user
+    return user.has_perm(f"campaigns.{verb}_campaign")
+
+
+class CampaignChangeList(ChangeList):
+    """The list with the figures of the campaigns on its page."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        figures = campaign_figures(campaign.pk for campaign in self.result_list)
+        for campaign in self.result_list:
+            campaign.figures = figures[campaign.pk]
+
+
+def _dialog(title: Any, description: Any, submit: Any) -> Any:
+    return {"title": title, "description": description, "form_submit_text": submit, "form_class": None}
+
+
+@admin.register(Campaign)
+class CampaignAdmin(SimpleHistoryAdmin, ShopModelAdmin):
+    """`status` is never a field: only services move it, and the coupons go along."""
+
+    form = CampaignForm
+    inlines = (CampaignCouponInline,)
+    list_display = ("show_title", "show_status", "show_window", "show_coupons", "show_claimed", "show_redeemed")
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        ("kind", ChoicesDropdownFilter),
+        ("coupons", AutocompleteSelectFilter),
+        ("starts_at", ShopDaysFilter),
+        ("ends_at", ShopDaysFilter),
+    )
+    list_filter_submit = True
+    search_fields = ("title_zh", "title_en", "key")
+    ordering = ("-starts_at", "-id")
+    date_hierarchy = "starts_at"
+    prepopulated_fields = {"key": ("title_en",)}
+    readonly_fields = ("show_status_now",)
+    history_list_display = ("history_change_reason",)
+    actions = ("publish_selected", "pause_selected", "resume_selected", "end_selected")
+    actions_detail = ("publish", "resume", "pause", "end")
+
+    # Pages
+
+    def get_fieldsets(self, request: HttpRequest, obj: Campaign | None = None) -> list[tuple[Any, dict[str, Any]]]:
+        words = ["title_zh", "title_en", "description_zh", "description_en", "key", "kind"]
+        return [
+            *([] if obj is None else [(None, {"fields": ["show_status_now"]})]),
+            (_("What it is"), {"fields": words}),
+            (_("When it runs"), {"fields": ["starts_at", "ends_at"]}),
+        ]
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Campaign | None = None) -> dict[str, Any]:
+        return {} if obj else dict(self.prepopulated_fields)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return CampaignChangeList
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        """Returns the buttons that make sense in the campaign's present state."""
+        campaign = Campaign.objects.filter(pk=object_id).first() if str(object_id).isdigit() else None
+        names = ACTIONS_OF_STATUS[CampaignStatus(campaign.status)] if campaign else frozenset()
+        allowed = super().get_actions_detail(request, object_id)
+        return [item for item in allowed if item.action_name.removeprefix("campaigns_campaign_") in names]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Campaign | None:
+        """Locks the campaign while it is being saved, so that no decision of another marketer is overwritten."""
+        campaign: Campaign | None = super().get_object(request, object_id, from_field)
+        if campaign is not None and request.method == "POST":
+            return Campaign.objects.select_for_update().get(pk=campaign.pk)
+        return campaign
+
+    def save_model(self, request: HttpRequest, obj: Campaign, form: forms.ModelForm, change: bool) -> None:
+        if not change:
+            obj.save()
+            return
+        columns = {field.name for field in Campaign._meta.concrete_fields}
+        obj.save(update_fields=[name for name in form.cleaned_data if name in columns])
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # A draft that reached nobody may go; anything else is part of what happened.
+        if isinstance(obj, Campaign) and obj.status != CampaignStatus.DRAFT:
+            return False
+        return obj is not None and super().has_delete_permission(request, obj)
+
+    def revert_disabled(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
+        # Going back to an old version would change the status behind the services' backs.
+        return True
+
+    # Columns
+
+    @display(description=_("campaign"), ordering="title_en", header=True)
+    def show_title(self, campaign: Campaign) -> list[str]:
+        return [campaign.title, campaign.get_kind_display()]
+
+    @display(description=_("state"), label=STATUS_COLOURS, ordering="status")
+    def show_status(self, campaign: Campaign) -> str:
+        return str(CampaignStatus(campaign.status).label)
+
+    @display(description=_("window"), ordering="starts_at")
+    def show_window(self, campaign: Campaign) -> str:
+        return f"{pick_shop_moment(campaign.starts_at)} – {pick_shop_moment(campaign.ends_at)}"
+
+    @display(description=_("coupons"))
+    def show_coupons(self, campaign: Campaign) -> int:
+        return campaign.figures.coupons  # type: ignore[attr-defined,no-any-return]  # set by CampaignChangeList
+
+    @display(description=_("claims"))
+    def show_claimed(self, campaign: Campaign) -> int:
+        return campaign.figures.claimed  # type: ignore[attr-defined,no-any-return]
+
+    @display(description=_("redemptions"))
+    def show_redeemed(self, campaign: Campaign) -> int:
+        return campaign.figures.redeemed  # type: ignore[attr-defined,no-any-return]
+
+    @display(description=_("state"))
+    def show_status_now(self, campaign: Campaign) -> SafeString:
+        label = CampaignStatus(campaign.status).label
+        return render_to_string(
+            "unfold/helpers/display_label.html", {"label": label, "label_type": STATUS_COLOURS[label]}
+        )
+
+    # Actions
+
+    @action(
+        description=_("Publish"),
+        icon="rocket_launch",
+        variant=ActionVariant.SUCCESS,
+        permissions=["change"],
+        dialog=_dialog(
+            _("Publish this campaign?"),
+            _("Its draft coupons are published too; shoppers can claim them in their claim windows."),
+            _("Publish"),
+        ),
+    )
+    def publish(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._decide(request, object_id, campaign_publish, gettext("Published."))
+
+    @action(
+        description=_("Pause"),
+        icon="pause",
+        variant=ActionVariant.WARNING,
+        permissions=["change"],
+        dialog=_dialog(
+            _("Pause this campaign?"),
+            _("Its coupons are paused too. Claims already made stay usable."),
+            _("Pause"),
+        ),
+    )
+    def pause(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._decide(request, object_id, campaign_pause, gettext("Paused."))
+
+    @action(
+        description=_("Resume"),
+        icon="play_arrow",
+        variant=ActionVariant.SUCCESS,
+        permissions=["change"],
+        dialog=_dialog(_("Resume this campaign?"), _("All its paused coupons can be claimed again."), _("Resume")),
+    )
+    def resume(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._decide(request, object_id, campaign_resume, gettext("Resumed."))
+
+    @action(
+        description=_("End"),
+        icon="stop",
+        variant=ActionVariant.DANGER,
+        permissions=["change"],
+        dialog=_dialog(
+            _("End this campaign for good?"),
+            _("Its coupons end too and cannot be resumed. Claims already made stay usable."),
+            _("End"),
+        ),
+    )
+    def end(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._decide(request, object_id, campaign_end, gettext("Ended."))
+
+    @action(description=_("Publish"), permissions=["change"])
+    def publish_selected(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
+        self._decide_for_each(request, queryset, campaign_publish)
+
+    @action(description=_("Pause"), permissions=["change"])
+    def pause_selected(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
+        self._decide_for_each(request, queryset, campaign_pause)
+
+    @action(description=_("Resume"), permissions=["change"])
+    def resume_selected(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
+        self._decide_for_each(request, queryset, campaign_resume)
+
+    @action(description=_("End for good"), permissions=["change"])
+    def end_selected(self, request: HttpRequest, queryset: QuerySet[Campaign]) -> None:
+        self._decide_for_each(request, queryset, campaign_end)
+
+    def _decide(self, request: HttpRequest, object_id: str, service: Any, done: str) -> HttpResponse:
+        campaign = Campaign.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+        if campaign is None:
+            raise Http404
+        now = database_now()
+        try_service(request, lambda: service(campaign=campaign, actor=request.user, now=now), done=done)
+        return leave_dialog(reverse("admin:campaigns_campaign_change", args=[campaign.pk]))
+
+    def _decide_for_each(self, request: HttpRequest, campaigns: QuerySet[Campaign], service: Any) -> None:
+        now = database_now()
+        try_service_for_each(
+            request,
+            campaigns.order_by("pk"),
+            lambda campaign: service(campaign=campaign, actor=request.user, now=now),
+        )

@@ -1,0 +1,96 @@
+"""Codes: one for everybody is typed here; unique ones are listed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from config.kernel.admin_tools import LargeTableMixin, ShopModelAdmin, without_bulk_delete
+from coupons.codes import normalize_code, random_code
+from coupons.enums import CodeKind
+from coupons.models import Code
+
+
+class CodeForm(forms.ModelForm):
+    """A code that everybody may share."""
+
+    text = forms.CharField(
+        label=_("code"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_(
+            "Letters and digits. Case, spaces and hyphens do not matter; O reads as 0, I and L as 1. "
+            "Empty: a random code that nobody can guess."
+        ),
+    )
+
+    class Meta:
+        model = Code
+        fields = ("coupon", "text", "maximum_uses")
+        help_texts = {"maximum_uses": _("Empty: as often as the coupon's stock and limits allow.")}
+
+    def clean_text(self) -> str:
+        """Returns the form under which a code is stored and found."""
+        typed: str = self.cleaned_data["text"]
+        if not typed:
+            return random_code()
+        text = normalize_code(typed)
+        if not text:
+            raise forms.ValidationError(gettext("A code has letters and digits only, at most 40."))
+        return text
+
+    def clean_maximum_uses(self) -> int | None:
+        """Refuses a limit below what has been used already."""
+        maximum_uses: int | None = self.cleaned_data["maximum_uses"]
+        if maximum_uses is not None and maximum_uses < max(self.instance.used, 1):
+            raise forms.ValidationError(gettext("At least 1, and not less than it has been used already."))
+        return maximum_uses
+
+
+@admin.register(Code)
+class CodeAdmin(LargeTableMixin, ShopModelAdmin):
+    form = CodeForm
+    list_display = ("text", "coupon", "kind", "used", "maximum_uses", "created_at")
+    list_select_related = ("coupon",)
+    list_filter = (("coupon", AutocompleteSelectFilter), ("kind", ChoicesDropdownFilter))
+    list_filter_submit = True
+    search_fields = ("text__exact",)
+    search_help_text = _("The whole code, written in any way")
+    ordering = ("-id",)
+    autocomplete_fields = ("coupon",)
+
+    def get_fields(self, request: HttpRequest, obj: Code | None = None) -> tuple[str, ...]:
+        return ("coupon", "text", "maximum_uses") if obj is None else ("coupon", "text", "kind", "used", "maximum_uses")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Code | None = None) -> tuple[str, ...]:
+        if obj is None:
+            return ()
+        fixed = ("coupon", "text", "kind", "used")
+        return fixed if obj.kind == CodeKind.SHARED else (*fixed, "maximum_uses")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Code], search_term: str
+    ) -> tuple[QuerySet[Code], bool]:
+        return super().get_search_results(request, queryset, normalize_code(search_term) or search_term)
+
+    def save_model(self, request: HttpRequest, obj: Code, form: forms.ModelForm, change: bool) -> None:
+        if change:
+            obj.save(update_fields=["maximum_uses"])
+            return
+        obj.kind = CodeKind.SHARED
+        obj.save()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Code | None = None) -> bool:
+        # A used code is part of what happened.
+        return super().has_delete_permission(request, obj) and (obj is None or obj.used == 0)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        return without_bulk_delete(self, super().get_actions(request))

@@ -1,0 +1,269 @@
+"""The marketer's main page: coupons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from simple_history.admin import SimpleHistoryAdmin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.decorators import display
+from unfold.views import ChangeList
+
+from config.kernel.admin_filters import ShopDaysFilter
+from config.kernel.admin_tools import ShopModelAdmin, ShopTabularInline, pick_shop_moment
+from config.kernel.clock import database_now
+from coupons import wording
+from coupons.admin.coupon_actions import CouponActionsMixin
+from coupons.admin.coupon_filters import StateFilter, StockFilter
+from coupons.admin.coupon_form import STOCK_FIELDS, CouponForm, NewCouponForm
+from coupons.admin.coupon_preview import preview_view
+from coupons.enums import CouponState
+from coupons.models import Coupon, ScopeEntry
+from coupons.selectors.coupon_figures import CouponFigures, coupon_figures, coupon_is_claimed
+from coupons.services.stock import stock_open
+
+STATE_COLOURS = {
+    CouponState.DRAFT.label: "info",
+    CouponState.SCHEDULED.label: "primary",
+    CouponState.LIVE.label: "success",
+    CouponState.PAUSED.label: "warning",
+    CouponState.ENDED.label: "danger",
+}
+# What a shopper was promised with the claim.
+TERMS = (
+    "benefit_type",
+    "amount_off",
+    "percent_off",
+    "discount_cap",
+    "minimum_spend",
+    "threshold_base",
+    "stacking_group",
+    "is_exclusive",
+    "priority",
+)
+WHY_FIXED = _("Shoppers hold this coupon already, so what it promises can no longer change. Clone it to offer another.")
+
+
+class ScopeInline(ShopTabularInline):
+    """Products and categories that the coupon counts; fixed from the first claim on."""
+
+    model = ScopeEntry
+    autocomplete_fields = ("category", "product")
+    verbose_name_plural = _("What it counts on (nothing here: everything)")
+    fields = ("mode", "category", "product")
+
+    def has_add_permission(self, request: HttpRequest, obj: Coupon | None = None) -> bool:
+        return _may_change_terms(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Coupon | None = None) -> bool:
+        return _may_change_terms(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Coupon | None = None) -> bool:
+        return _may_change_terms(request, obj)
+
+    def has_view_permission(self, request: HttpRequest, obj: Coupon | None = None) -> bool:
+        user: Any = request.user
+        return user.has_perm("coupons.view_coupon") or user.has_perm("coupons.change_coupon")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ScopeEntry]:
+        return super().get_queryset(request).select_related("category", "product")
+
+
+def _may_change_terms(request: HttpRequest, coupon: Coupon | None) -> bool:
+    user: Any = request.user
+    if coupon is None or coupon.pk is None:
+        return user.has_perm("coupons.add_coupon")
+    return user.has_perm("coupons.change_coupon") and not coupon_is_claimed(coupon)
+
+
+class CouponChangeList(ChangeList):
+    """The list with the figures of the coupons on its page."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        now = database_now()
+        self.result_list = list(self.result_list)
+        figures = coupon_figures(coupon.pk for coupon in self.result_list)
+        for coupon in self.result_list:
+            coupon.figures = figures[coupon.pk]
+            coupon.shown_state = coupon.state(now)
+
+
+@admin.register(Coupon)
+class CouponAdmin(CouponActionsMixin, SimpleHistoryAdmin, ShopModelAdmin):
+    """Makes, publishes, watches and stops coupons. `status` is never a field: only services move it."""
+
+    form = CouponForm
+    inlines = (ScopeInline,)
+    list_display = (
+        "show_title",
+        "show_state",
+        "show_benefit",
+        "show_stock",
+        "show_redeemed",
+        "show_conversion",
+        "show_window",
+    )
+    list_filter = (
+        StateFilter,
+        StockFilter,
+        ("benefit_type", ChoicesDropdownFilter),
+        ("audience", ChoicesDropdownFilter),
+        ("campaigns", AutocompleteSelectFilter),
+        ("claim_starts_at", ShopDaysFilter),
+        ("claim_ends_at", ShopDaysFilter),
+    )
+    list_filter_submit = True
+    search_fields = ("title_zh", "title_en", "public_id__exact", "codes__text__exact")
+    search_help_text = _("Title, public id, or a code in full")
+    ordering = ("-id",)
+    date_hierarchy = "claim_starts_at"
+    history_list_display = ("history_change_reason",)
+    change_form_before_template = "admin/coupons/coupon/preview.html"
+    conditional_fields = {
+        "amount_off": "typeof benefit_type === 'undefined' || benefit_type == 'amount_off'",
+        "percent_off": "typeof benefit_type === 'undefined' || benefit_type == 'percent_off'",
+        "discount_cap": "typeof benefit_type === 'undefined' || benefit_type == 'percent_off'",
+        "audience_tag": "typeof audience === 'undefined' || audience == 'tagged'",
+        "stock_released": "!stock_is_unlimited",
+        "stock_reserve": "!stock_is_unlimited",
+        "expects_rush": "!stock_is_unlimited",
+    }
+
+    # Pages
+
+    def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
+        return (("preview/", "coupons_coupon_preview", preview_view),)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return CouponChangeList
+
+    def get_form(self, request: HttpRequest, obj: Coupon | None = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            # The first stock is asked for by fields that the model does not have.
+            kwargs |= {"form": NewCouponForm, "fields": self._model_fields(request, obj)}
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Coupon | None = None) -> list[tuple[Any, dict[str, Any]]]:
+        is_fixed = obj is not None and coupon_is_claimed(obj)
+        why = {"description": WHY_FIXED} if is_fixed else {}
+        gives = ["title_zh", "title_en", "description_zh", "description_en", "benefit_type"]
+        handing_out = ["limit_per_shopper", "limit_per_shopper_per_day", "limit_per_day", "needs_code"]
+        stock = ["show_stock_bars"] if obj is not None else list(STOCK_FIELDS)
+        standing: list[tuple[Any, dict[str, Any]]] = (
+            [] if obj is None else [(None, {"fields": ["show_state_now", "show_stock_bars"]})]
+        )
+        return [
+            *standing,
+            (_("What it gives"), {"fields": [*gives, "amount_off", "percent_off", "discount_cap"], **why}),
+            (
+                _("When it counts"),
+                {"fields": ["minimum_spend", "threshold_base", "is_exclusive", "stacking_group", "priority"], **why},
+            ),
+            (
+                _("Who and how many"),
+                {"fields": [*(stock if obj is None else []), "audience", "audience_tag", *handing_out]},
+            ),
+            (
+                _("When usable"),
+                {
+                    "fields": ["claim_starts_at", "claim_ends_at", "usable_from", "usable_until", "usable_days"],
+                    **({"description": _("A change counts for claims made from now on.")} if is_fixed else {}),
+                },
+            ),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Coupon | None = None) -> tuple[str, ...]:
+        shown = ("show_state_now", "show_stock_bars")
+        return (*shown, *TERMS) if obj is not None and coupon_is_claimed(obj) else shown
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        now = database_now()
+        return {"claim_starts_at": now, "benefit_type": "amount_off", **super().get_changeform_initial_data(request)}
+
+    # Saving
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Coupon | None:
+        """Locks the coupon while it is being saved, so that no claim is made on terms that are just changing."""
+        coupon: Coupon | None = super().get_object(request, object_id, from_field)
+        if coupon is not None and request.method == "POST":
+            return Coupon.objects.select_for_update().get(pk=coupon.pk)
+        return coupon
+
+    def save_model(self, request: HttpRequest, obj: Coupon, form: ModelForm, change: bool) -> None:
+        """Saves what the form shows and nothing else; a new coupon gets its first stock in the same transaction."""
+        if change:
+            columns = {field.name for field in Coupon._meta.concrete_fields}
+            obj.save(update_fields=[name for name in form.cleaned_data if name in columns])
+            return
+        obj.save()
+        assert isinstance(form, NewCouponForm)
+        user: Any = request.user
+        stock_open(coupon=obj, actor=user, now=database_now(), **form.first_stock())  # type: ignore[arg-type]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Coupon | None = None) -> bool:
+        # Its stock has a ledger from the first minute on; a coupon is ended, not deleted.
+        return False
+
+    def revert_disabled(self, request: HttpRequest, obj: Coupon | None = None) -> bool:
+        # Going back to an old version would change the status behind the services' backs.
+        return True
+
+    def _model_fields(self, request: HttpRequest, obj: Coupon | None) -> list[str]:
+        names = [name for _title, options in self.get_fieldsets(request, obj) for name in options["fields"]]
+        return [name for name in names if name not in STOCK_FIELDS]
+
+    # Columns
+
+    @display(description=_("coupon"), ordering="title_en", header=True)
+    def show_title(self, coupon: Coupon) -> list[str]:
+        return [coupon.title, coupon.get_audience_display()]
+
+    @display(description=_("state"), label=STATE_COLOURS)
+    def show_state(self, coupon: Coupon) -> str:
+        return str(coupon.shown_state.label)  # type: ignore[attr-defined]  # set by CouponChangeList
+
+    @display(description=_("gives"))
+    def show_benefit(self, coupon: Coupon) -> str:
+        return wording.benefit_in_words(coupon)
+
+    @display(description=_("claimed"))
+    def show_stock(self, coupon: Coupon) -> SafeString:
+        return render_to_string("admin/coupons/coupon/stock_cell.html", {"figures": _figures(coupon)})
+
+    @display(description=_("used"))
+    def show_redeemed(self, coupon: Coupon) -> int:
+        return _figures(coupon).redeemed
+
+    @display(description=_("conversion"))
+    def show_conversion(self, coupon: Coupon) -> str:
+        percent = _figures(coupon).conversion_percent
+        return "–" if percent is None else f"{percent:.1f}%"
+
+    @display(description=_("claim window"), ordering="claim_ends_at")
+    def show_window(self, coupon: Coupon) -> str:
+        return f"{pick_shop_moment(coupon.claim_starts_at)} – {pick_shop_moment(coupon.claim_ends_at)}"
+
+    @display(description=_("state"))
+    def show_state_now(self, coupon: Coupon) -> SafeString:
+        state = coupon.state(database_now())
+        return render_to_string(
+            "unfold/helpers/display_label.html", {"label": state.label, "label_type": STATE_COLOURS[state.label]}
+        )
+
+    @display(description=_("stock"))
+    def show_stock_bars(self, coupon: Coupon) -> SafeString:
+        return render_to_string(
+            "admin/coupons/coupon/stock_bars.html", {"figures": coupon_figures([coupon.pk])[coupon.pk]}
+        )
+
+
+def _figures(coupon: Coupon) -> CouponFigures:
+    return coupon.figures  # type: ignore[attr-defined]  # set by CouponChangeList

@@ -1,0 +1,230 @@
+"""What a marketer does with a coupon: buttons on its page and on the list, each one call to a service."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.dataclasses import UnfoldAction
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+
+from config.kernel.admin_tools import leave_dialog, try_service, try_service_for_each
+from config.kernel.clock import database_now
+from coupons.enums import CouponState
+from coupons.models import Coupon, Stock
+from coupons.services.cloning import coupon_clone
+from coupons.services.publishing import coupon_end, coupon_pause, coupon_publish, coupon_resume
+from coupons.services.stock import reserve_open, stock_top_up, stock_withdraw
+
+ACTIONS_OF_STATE: dict[CouponState, frozenset[str]] = {
+    CouponState.DRAFT: frozenset({"publish"}),
+    CouponState.SCHEDULED: frozenset({"pause", "end"}),
+    CouponState.LIVE: frozenset({"pause", "end"}),
+    CouponState.PAUSED: frozenset({"resume", "end"}),
+    CouponState.ENDED: frozenset(),
+}
+STOCK_ACTIONS = frozenset({"top_up", "withdraw", "open_reserve"})
+
+
+class StockDialogForm(BaseDialogForm):
+    """How many, and why: it is kept in the stock's ledger."""
+
+    quantity = forms.IntegerField(
+        label=_("how many"), min_value=1, max_value=10**9, widget=UnfoldAdminIntegerFieldWidget
+    )
+    reason = forms.CharField(label=_("reason"), max_length=200, required=False, widget=UnfoldAdminTextInputWidget)
+
+
+def _dialog(title: Any, description: Any, submit: Any, form_class: type[BaseDialogForm] | None = None) -> Any:
+    return {"title": title, "description": description, "form_submit_text": submit, "form_class": form_class}
+
+
+class CouponActionsMixin:
+    """Publishing, stock and cloning, for `CouponAdmin`."""
+
+    actions = ("publish_selected", "pause_selected", "resume_selected", "end_selected")
+    actions_detail = (
+        "publish",
+        "resume",
+        "pause",
+        "end",
+        {"title": _("Stock"), "icon": "inventory_2", "items": ["top_up", "withdraw", "open_reserve"]},
+        "clone",
+    )
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        """Returns the buttons that make sense in the coupon's present state."""
+        allowed = super().get_actions_detail(request, object_id)  # type: ignore[misc]  # mixed into ModelAdmin
+        coupon = Coupon.objects.filter(pk=object_id).first() if str(object_id).isdigit() else None
+        if coupon is None:
+            return []
+        names = set(ACTIONS_OF_STATE[coupon.state(database_now())])
+        if Stock.objects.filter(coupon=coupon, is_unlimited=False).exists():
+            names |= STOCK_ACTIONS
+        if self.has_add_permission(request):  # type: ignore[attr-defined]
+            names.add("clone")
+        return [item for item in allowed if item.action_name.removeprefix("coupons_coupon_") in names]
+
+    @action(
+        description=_("Publish"),
+        icon="rocket_launch",
+        variant=ActionVariant.SUCCESS,
+        permissions=["change"],
+        dialog=_dialog(
+            _("Publish this coupon?"),
+            _("Shoppers can claim it from the start of its claim window on."),
+            _("Publish"),
+        ),
+    )
+    def publish(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._decide(request, object_id, coupon_publish, gettext("Published."))
+
+    @action(
+        description=_("Pause"),
+        icon="pause",
+        variant=ActionVariant.WARNING,
+        permissions=["change"],
+        dialog=_dialog(
+            _("Pause this coupon?"),
+            _("Nobody can claim it until you resume it. Claims already made stay usable."),
+            _("Pause"),
+        ),
+    )
+    def pause(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._decide(request, object_id, coupon_pause, gettext("Paused."))
+
+    @action(
+        description=_("Resume"),
+        icon="play_arrow",
+        variant=ActionVariant.SUCCESS,
+        permissions=["change"],
+        dialog=_dialog(_("Resume this coupon?"), _("Shoppers can claim it again."), _("Resume")),
+    )
+    def resume(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._decide(request, object_id, coupon_resume, gettext("Resumed."))
+
+    @action(
+        description=_("End"),
+        icon="stop",
+        variant=ActionVariant.DANGER,
+        permissions=["change"],
+        dialog=_dialog(
+            _("End this coupon for good?"),
+            _("It cannot be resumed; clone it to run it again. Claims already made stay usable."),
+            _("End"),
+        ),
+    )
+    def end(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        return self._decide(request, object_id, coupon_end, gettext("Ended."))
+
+    @action(
+        description=_("Top up"),
+        icon="add",
+        permissions=["change"],
+        dialog=_dialog(_("Top up"), _("May be claimed at once."), _("Top up"), StockDialogForm),
+    )
+    def top_up(self, request: HttpRequest, form: StockDialogForm, object_id: str) -> HttpResponse:
+        return self._change_stock(request, object_id, stock_top_up, form)
+
+    @action(
+        description=_("Withdraw"),
+        icon="remove",
+        permissions=["change"],
+        dialog=_dialog(
+            _("Withdraw"), _("Takes back stock that nobody has claimed yet."), _("Withdraw"), StockDialogForm
+        ),
+    )
+    def withdraw(self, request: HttpRequest, form: StockDialogForm, object_id: str) -> HttpResponse:
+        return self._change_stock(request, object_id, stock_withdraw, form)
+
+    @action(
+        description=_("Open reserve"),
+        icon="lock_open",
+        permissions=["change"],
+        dialog=_dialog(
+            _("Open reserve"), _("Moves stock out of the reserve, so that it may be claimed."), _("Open"), StockDialogForm
+        ),
+    )
+    def open_reserve(self, request: HttpRequest, form: StockDialogForm, object_id: str) -> HttpResponse:
+        return self._change_stock(request, object_id, reserve_open, form)
+
+    @action(
+        description=_("Clone"),
+        icon="content_copy",
+        permissions=["coupons.add_coupon"],
+        dialog=_dialog(
+            _("Clone this coupon?"),
+            _("Makes a draft with the same terms, scope and stock. Codes and campaigns are not taken along."),
+            _("Clone"),
+        ),
+    )
+    def clone(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        coupon = self._coupon(object_id)
+        made: list[Coupon] = []
+        now, actor = database_now(), request.user
+        try_service(
+            request,
+            lambda: made.append(coupon_clone(coupon=coupon, actor=actor, now=now)),  # type: ignore[arg-type]  # staff
+            done=gettext("This is the clone: a draft. Look it over and publish it."),
+        )
+        return leave_dialog(self._path_of(made[0] if made else coupon))
+
+    @action(description=_("Publish"), permissions=["change"])
+    def publish_selected(self, request: HttpRequest, queryset: QuerySet[Coupon]) -> None:
+        self._decide_for_each(request, queryset, coupon_publish)
+
+    @action(description=_("Pause"), permissions=["change"])
+    def pause_selected(self, request: HttpRequest, queryset: QuerySet[Coupon]) -> None:
+        self._decide_for_each(request, queryset, coupon_pause)
+
+    @action(description=_("Resume"), permissions=["change"])
+    def resume_selected(self, request: HttpRequest, queryset: QuerySet[Coupon]) -> None:
+        self._decide_for_each(request, queryset, coupon_resume)
+
+    @action(description=_("End for good"), permissions=["change"])
+    def end_selected(self, request: HttpRequest, queryset: QuerySet[Coupon]) -> None:
+        self._decide_for_each(request, queryset, coupon_end)
+
+    def _decide(self, request: HttpRequest, object_id: str, service: Any, done: str) -> HttpResponse:
+        coupon, now = self._coupon(object_id), database_now()
+        try_service(request, lambda: service(coupon=coupon, actor=request.user, now=now), done=done)
+        return leave_dialog(self._path_of(coupon))
+
+    def _change_stock(self, request: HttpRequest, object_id: str, service: Any, form: StockDialogForm) -> HttpResponse:
+        coupon, now = self._coupon(object_id), database_now()
+        try_service(
+            request,
+            lambda: service(coupon=coupon, actor=request.user, now=now, **_quantity_and_reason(form)),
+            done=gettext("The stock has changed."),
+        )
+        return leave_dialog(self._path_of(coupon))
+
+    def _decide_for_each(self, request: HttpRequest, coupons: QuerySet[Coupon], service: Any) -> None:
+        now: datetime = database_now()
+        try_service_for_each(
+            request,
+            coupons.order_by("pk"),
+            lambda coupon: service(coupon=coupon, actor=request.user, now=now),
+        )
+
+    def _coupon(self, object_id: str) -> Coupon:
+        coupon = Coupon.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+        if coupon is None:
+            raise Http404
+        return coupon
+
+    def _path_of(self, coupon: Coupon) -> str:
+        return reverse("admin:coupons_coupon_change", args=[coupon.pk])
+
+
+def _quantity_and_reason(form: StockDialogForm) -> dict[str, Any]:
+    return {name: form.cleaned_data[name] for name in ("quantity", "reason")}
