@@ -295,6 +295,7 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
     "SHOW_LANGUAGES": True,
+    "STYLES": ["config.navigation.stylesheet"],
     "DASHBOARD_CALLBACK": "analytics.admin.dashboard.dashboard_callback",
     "SIDEBAR": {
         "show_search": True,
