@@ -1,0 +1,133 @@
+"""Bulk writing: COPY on PostgreSQL, `bulk_create` elsewhere."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from django.db import connection, models
+from django.db.models import Max
+
+COPY_BYTES = 1 << 16
+BULK_ROWS = 2000
+ID_BLOCK = 20_000
+ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def check_constraints_at_once() -> None:
+    """Checks foreign keys after every statement of this transaction, so that no queue of checks piles up."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def copy_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes rows to a model's table without loading them all.
+
+    Args:
+        fields: attribute names such as `order_id`; every column without a default in the database must be
+            among them, for model defaults and `save` do not run.
+        rows: the values, in the order of `fields`.
+    """
+    if connection.vendor == "postgresql":
+        _copy(model, fields, rows)
+        return
+    manager = model._base_manager
+    iterator = iter(rows)
+    while batch := list(itertools.islice(iterator, BULK_ROWS)):
+        manager.bulk_create(model(**dict(zip(fields, row, strict=True))) for row in batch)
+
+
+def refresh_statistics(*tables: type[models.Model]) -> None:
+    """Tells the planner how much was written."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"ANALYZE {connection.ops.quote_name(table._meta.db_table)}")
+
+
+class IdSource:
+    """Primary keys handed out before their rows are written, for rows that point to each other."""
+
+    def __init__(self, model: type[models.Model]) -> None:
+        self._model = model
+        self._ids = self._from_sequence() if connection.vendor == "postgresql" else self._after_the_last()
+
+    def take(self) -> int:
+        """Returns a key that no row has."""
+        return next(self._ids)
+
+    def _from_sequence(self) -> Iterator[int]:
+        primary_key = self._model._meta.pk
+        assert primary_key is not None
+        while True:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)",
+                    [connection.ops.quote_name(self._model._meta.db_table), primary_key.column, ID_BLOCK],
+                )
+                block = [key for (key,) in cursor.fetchall()]
+            yield from block
+
+    def _after_the_last(self) -> Iterator[int]:
+        last = self._model._base_manager.aggregate(last=Max("pk"))["last"] or 0
+        yield from itertools.count(last + 1)
+
+
+def _copy(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    quote = connection.ops.quote_name
+    by_attribute = {field.attname: field.column for field in model._meta.concrete_fields}
+    columns = ", ".join(quote(by_attribute[field]) for field in fields)
+    with connection.cursor() as cursor:
+        cursor.copy_expert(
+            f"COPY {quote(model._meta.db_table)} ({columns}) FROM STDIN", RowReader(rows), size=COPY_BYTES
+        )
+
+
+class RowReader(io.TextIOBase):
+    """A file of COPY's text format that is written while it is read."""
+
+    def __init__(self, rows: Iterable[Sequence[Any]]) -> None:
+        self._lines = (_line(row) for row in rows)
+        self._rest = ""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> str:
+        """Returns about `size` characters, never more; an empty text at the end."""
+        if size is None or size < 0:
+            text, self._rest = self._rest + "".join(self._lines), ""
+            return text
+        parts = [self._rest]
+        length = len(self._rest)
+        while length < size:
+            line = next(self._lines, None)
+            if line is None:
+                break
+            parts.append(line)
+            length += len(line)
+        text = "".join(parts)
+        self._rest = text[size:]
+        return text[:size]
+
+
+def _line(row: Sequence[Any]) -> str:
+    return "\t".join([str(value) if type(value) is int else _text(value) for value in row]) + "\n"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "\\N"
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, dict | list):
+        value = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return str(value).translate(ESCAPES)
