@@ -15,3 +15,22 @@ class RunState(TextChoices):
     PUBLISHED = "published", _("Published")
     SKIPPED = "skipped", _("Skipped")
     FAILED = "failed", _("Failed")
+
+
+class RunReason(TextChoices):
+    """Why a run published nothing; any other text is the message of an unexpected error."""
+
+    TOO_FEW = "too_few", _("Too few shoppers bought something in the window.")
+    ALIKE = "alike", _("The shoppers are too much alike to be told apart.")
+    NO_GROUPS = "no_groups", _("Every grouping had a part that was too small.")
+    UNSTABLE = "unstable", _("The groups were not separated, or did not come back on resamples.")
+    SHRUNK = "shrunk", _("Far fewer shoppers than last night: data seems to be missing.")
+    INTERRUPTED = "interrupted", _("Interrupted before it finished.")
+
+
+class WindowEnd(TextChoices):
+    """What the window of a run ends with."""
+
+    NOW = "now", _("The window ends with the start of the run.")
+    GIVEN = "given", _("The window ends with the moment asked for.")
+    NEWEST_EVENT = "newest_event", _("The window ends with the newest event: nothing newer was there.")

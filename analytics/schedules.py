@@ -1,3 +1,10 @@
-"""When this app's jobs run."""
+"""When this app's jobs run, in the shop's time zone."""
 
-SCHEDULE: dict[str, dict[str, object]] = {}
+from celery.schedules import crontab
+
+SCHEDULE = {
+    "segment shoppers": {
+        "task": "analytics.tasks.run_segmentation",
+        "schedule": crontab(hour=3, minute=10),
+    },
+}

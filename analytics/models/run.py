@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from analytics.enums import Job, RunState
+from analytics.enums import Job, RunReason, RunState
 
 
 class Run(models.Model):
@@ -40,3 +40,8 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_job_display()} {self.started_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def reason_text(self) -> str:
+        """Why it published nothing, as a sentence where the reason is a known one."""
+        return str(RunReason(self.reason).label) if self.reason in RunReason.values else self.reason

@@ -1,0 +1,1 @@
+"""Nightly runs: dataset with an explicit cut-off, learner, gate, publication downward; one `Run` each."""

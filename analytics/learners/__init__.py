@@ -1,0 +1,1 @@
+"""Learners: arrays in, arrays out, seeds explicit; they know neither Django nor the database."""
