@@ -16,3 +16,11 @@ def uuid7() -> uuid.UUID:
     value |= 0b10 << 62
     value |= secrets.randbits(62)
     return uuid.UUID(int=value)
+
+
+def as_uuid(text: str) -> uuid.UUID | None:
+    """Returns the UUID that a person typed, or None when it is none."""
+    try:
+        return uuid.UUID(text.strip())
+    except ValueError:
+        return None

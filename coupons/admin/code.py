@@ -25,6 +25,7 @@ class CodeForm(forms.ModelForm):
     text = forms.CharField(
         label=_("code"),
         required=False,
+        max_length=40,
         widget=UnfoldAdminTextInputWidget,
         help_text=_(
             "Letters and digits. Case, spaces and hyphens do not matter; O reads as 0, I and L as 1. "
@@ -38,13 +39,15 @@ class CodeForm(forms.ModelForm):
         help_texts = {"maximum_uses": _("Empty: as often as the coupon's stock and limits allow.")}
 
     def clean_text(self) -> str:
-        """Returns the form under which a code is stored and found."""
-        typed: str = self.cleaned_data["text"]
-        if not typed:
-            return random_code()
-        text = normalize_code(typed)
+        """Returns the code as it will be printed; one that reads like another code is that code."""
+        text: str = self.cleaned_data["text"].strip()
         if not text:
-            raise forms.ValidationError(gettext("A code has letters and digits only, at most 40."))
+            return random_code()
+        normal = normalize_code(text)
+        if not normal:
+            raise forms.ValidationError(gettext("A code has letters and digits, at most 40."))
+        if Code.objects.filter(normal=normal).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError(gettext("There is a code already that reads the same."))
         return text
 
     def clean_maximum_uses(self) -> int | None:
@@ -62,7 +65,7 @@ class CodeAdmin(LargeTableMixin, ShopModelAdmin):
     list_select_related = ("coupon",)
     list_filter = (("coupon", AutocompleteSelectFilter), ("kind", ChoicesDropdownFilter))
     list_filter_submit = True
-    search_fields = ("text__exact",)
+    search_fields = ("normal__exact",)
     search_help_text = _("The whole code, written in any way")
     ordering = ("-id",)
     autocomplete_fields = ("coupon",)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from config.kernel.ids import as_uuid
 from users.selectors.identification import people_called
 
 SEARCH_HELP = _("Exact: id, or the shopper's user name, external id, e-mail or phone")
@@ -35,7 +35,7 @@ class ShopperSearchMixin:
         matches = Q(**{f"{self.shopper_path}__in": people_called(term).values("pk")})
         for lookup in self.exact_lookups:
             matches |= Q(**{lookup: term})
-        if _is_uuid(term):
+        if as_uuid(term) is not None:
             matches |= Q(**{self.public_id_path(): term})
         return queryset.filter(matches), False
 
@@ -43,10 +43,3 @@ class ShopperSearchMixin:
         """Where the row keeps the id that the outside knows."""
         return "public_id"
 
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from django.db.models import Q, QuerySet
 
+from config.kernel.ids import as_uuid
 from users.identifiers import is_email, is_phone
 from users.models import User
 
@@ -14,7 +13,7 @@ def people_called(text: str) -> QuerySet[User]:
     """Returns the accounts with exactly this user name, external id, public id, e-mail address or phone number."""
     wanted = text.strip().replace("\0", "")
     matches = Q(username=wanted) | Q(external_id=wanted)
-    public_id = _as_uuid(wanted)
+    public_id = as_uuid(wanted)
     if public_id is not None:
         matches |= Q(public_id=public_id)
     if is_email(wanted):
@@ -23,9 +22,3 @@ def people_called(text: str) -> QuerySet[User]:
         matches |= Q(pk__in=User.objects.with_phone(wanted).values("pk"))
     return User.objects.filter(matches)
 
-
-def _as_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
