@@ -1,3 +1,11 @@
-from django.urls import URLPattern, URLResolver
+"""Tokens for the shop's backend: client credentials, and nothing else of OAuth2."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import path
+from oauth2_provider.views import RevokeTokenView, TokenView
+
+app_name = "oauth"
+
+urlpatterns = [
+    path("token", TokenView.as_view(), name="token"),
+    path("revoke", RevokeTokenView.as_view(), name="revoke"),
+]

@@ -78,9 +78,7 @@ def events_ingest(*, sender: str, events: Sequence[EventDraft], now: datetime) -
     )
     _refuse_wrong(events, shoppers, now)
     # In the order of their ids, so that two batches with the same events cannot wait for each other.
-    rows = sorted(
-        (_row_of(sender, event, shoppers, now) for event in events), key=lambda row: row.event_id
-    )
+    rows = sorted((_row_of(sender, event, shoppers, now) for event in events), key=lambda row: row.event_id)
     with busy_when_locked(), transaction.atomic():
         new = _insert_unknown(rows)
     is_new = []
@@ -136,13 +134,11 @@ def _insert_unknown(rows: Iterable[BehaviourEvent]) -> set[str]:
     Django's `bulk_create(ignore_conflicts=True)` does not tell which rows it inserted.
     """
     fields = [each for each in BehaviourEvent._meta.concrete_fields if not each.primary_key]
-    values = [
-        [each.get_db_prep_save(getattr(row, each.attname), connection) for each in fields] for row in rows
-    ]
+    values = [[each.get_db_prep_save(getattr(row, each.attname), connection) for each in fields] for row in rows]
     if not values:
         return set()
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(each.column) for each in fields)
+    columns = ", ".join(quote(str(each.column)) for each in fields)
     one_row = f"({', '.join(['%s'] * len(fields))})"
     # Names come from the model alone; every value is a parameter.
     statement = (

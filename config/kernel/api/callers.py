@@ -35,7 +35,7 @@ def caller_of(request: Request) -> Caller:
     Raises:
         NotAuthenticated: nobody that we know.
     """
-    token = request.auth
+    token: Any = request.auth
     if token is not None:
         return Caller(f"client:{token.application_id}", frozenset(token.scope.split()))
     if request.user is not None and request.user.is_authenticated:

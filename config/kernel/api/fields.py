@@ -18,9 +18,7 @@ from config.kernel.money import to_decimal, to_minor
 AMOUNT_PATTERN = r"[0-9]{1,16}(\.[0-9]{1,3})?"
 
 
-@extend_schema_field(
-    {"type": "string", "format": "decimal", "pattern": f"^{AMOUNT_PATTERN}$", "example": "12.00"}
-)
+@extend_schema_field({"type": "string", "format": "decimal", "pattern": f"^{AMOUNT_PATTERN}$", "example": "12.00"})
 class MoneyField(serializers.Field):
     """A decimal string outside, an int of minor units inside; never negative.
 

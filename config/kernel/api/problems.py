@@ -52,9 +52,7 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Response:
     if problem is None:
         logger.error("request_failed", exc_info=error)
         problem = Problem(500, "internal_error", _("Something went wrong on our side. Nothing was changed."))
-    return Response(
-        body_of(problem), status=problem.status, headers=dict(problem.headers), content_type=MEDIA_TYPE
-    )
+    return Response(body_of(problem), status=problem.status, headers=dict(problem.headers), content_type=MEDIA_TYPE)
 
 
 def body_of(problem: Problem) -> dict[str, Any]:

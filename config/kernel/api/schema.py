@@ -47,7 +47,13 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+def scopes_of_shop() -> dict[str, Any]:
+    """Returns the scopes that a token may have, with what they allow."""
+    provider: dict[str, Any] = settings.OAUTH2_PROVIDER
+    return provider["SCOPES"]
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # the library is untyped there
     """The shop's backend."""
 
     target_class = "config.kernel.api.authentication.BearerAuthentication"
@@ -58,7 +64,7 @@ class BearerScheme(OpenApiAuthenticationExtension):
         return {self.name: [scope] if scope else []}
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        scopes = {name: str(label) for name, label in settings.OAUTH2_PROVIDER["SCOPES"].items()}
+        scopes = {name: str(label) for name, label in scopes_of_shop().items()}
         return {
             "type": "oauth2",
             "description": "Client credentials of the shop's backend.",
@@ -66,13 +72,14 @@ class BearerScheme(OpenApiAuthenticationExtension):
         }
 
 
-class PageSessionScheme(OpenApiAuthenticationExtension):
+class PageSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # the library is untyped there
     """A signed-in shopper's page."""
 
     target_class = "config.kernel.api.authentication.PageSessionAuthentication"
     name = "session"
 
-    def get_security_requirement(self, auto_schema: AutoSchema) -> dict[str, list[str]] | None:
+    def get_security_requirement(self, auto_schema: AutoSchema) -> Any:
+        # None leaves this way in out of the operation.
         return None if getattr(auto_schema.view, "integrators_only", False) else {self.name: []}
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:

@@ -24,6 +24,10 @@ class StrictSerializer(serializers.Serializer):
         return super().to_internal_value(data)
 
 
+class NothingSerializer(StrictSerializer):
+    """A body without members."""
+
+
 class ProblemErrorSerializer(serializers.Serializer):
     """One thing that is wrong in a request."""
 
@@ -41,5 +45,5 @@ class ProblemSerializer(serializers.Serializer):
     detail = serializers.CharField(help_text="A sentence for people, in the caller's language.")
     code = serializers.CharField(help_text="Stable; programs look at this.")
     parameter = serializers.CharField(allow_null=True, help_text="The first wrong part of the request, if any.")
-    errors = ProblemErrorSerializer(many=True)
+    errors = ProblemErrorSerializer(many=True)  # type: ignore[assignment]  # a member's name; DRF keeps the property
     request_id = serializers.CharField(help_text="Under this id the logs know the request.")

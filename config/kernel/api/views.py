@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView
+from rest_framework.pagination import BasePagination
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,7 +36,7 @@ class ApiView(GenericAPIView):
     authentication_classes = [BearerAuthentication, PageSessionAuthentication]
     permission_classes = [ScopedOrSelf]
     metadata_class = None
-    pagination_class = None
+    pagination_class: type[BasePagination] | None = None
     scopes: ClassVar[dict[str, str]] = {}
     integrators_only: ClassVar[bool] = False
 
@@ -63,10 +65,10 @@ class ApiView(GenericAPIView):
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
 
-    def answer_page(self, found: Any, serializer_class: type[BaseSerializer]) -> Response:
-        """Answers one page of a query set."""
+    def answer_page(self, found: QuerySet[Any], serializer_class: type[BaseSerializer], **context: Any) -> Response:
+        """Answers one page of a query set; `context` goes to the serializer."""
         page = self.paginate_queryset(found)
-        return self.get_paginated_response(serializer_class(page, many=True, context=self.get_serializer_context()).data)
+        return self.get_paginated_response(serializer_class(page, many=True, context=context).data)
 
     def answer_once(self, validated: Any, action: Callable[[], Answer]) -> Response:
         """Does a write at most once under the caller's Idempotency-Key.

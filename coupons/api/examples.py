@@ -1,0 +1,130 @@
+"""Answers as the API page shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+COUPON_ID = "0197a3c2-4f10-7c2e-9b1d-6a5b8e7f0c11"
+CLAIM_ID = "0197a3c2-5b8a-7d33-8c4e-1f2a3b4c5d6e"
+ORDER_ID = "0197a3c2-6c9b-7e44-9d5f-2a3b4c5d6e7f"
+SHOPPER_ID = "0197a3c2-5d1e-7b40-8a55-0c3f6b1d2e3f"
+
+COUPON_SUMMARY: dict[str, Any] = {
+    "id": COUPON_ID,
+    "title": "20 off from 99",
+    "headline": "¥20.00 off",
+    "benefit": {"type": "amount_off", "amount_off": "20.00", "percent_off": None, "discount_cap": None},
+    "minimum_spend": "99.00",
+    "stacking_group": "",
+    "is_exclusive": False,
+}
+
+COUPON: dict[str, Any] = {
+    **COUPON_SUMMARY,
+    "description": "For the whole shop.",
+    "state": "live",
+    "scope": {
+        "include_products": [],
+        "include_categories": [],
+        "exclude_products": [],
+        "exclude_categories": [],
+    },
+    "audience": "everyone",
+    "needs_code": False,
+    "claim_starts_at": "2026-11-01T00:00:00Z",
+    "claim_ends_at": "2026-12-01T00:00:00Z",
+    "usable_from": None,
+    "usable_until": None,
+    "usable_days": 14,
+    "limit_per_shopper": 1,
+    "limit_per_shopper_per_day": None,
+    "limit_per_day": None,
+    "remaining": 412,
+    "claimed_by_shopper": 0,
+}
+
+CLAIM: dict[str, Any] = {
+    "id": CLAIM_ID,
+    "coupon": COUPON_SUMMARY,
+    "shopper": SHOPPER_ID,
+    "shopper_external_id": "customer-1042",
+    "state": "available",
+    "channel": "api",
+    "claimed_at": "2026-11-21T04:00:00Z",
+    "usable_from": "2026-11-21T04:00:00Z",
+    "expires_at": "2026-12-05T04:00:00Z",
+    "order": None,
+}
+
+CART: dict[str, Any] = {
+    "shopper_external_id": "customer-1042",
+    "lines": [{"sku": "1029743", "quantity": 2}],
+    "claims": [CLAIM_ID],
+}
+
+QUOTE: dict[str, Any] = {
+    "currency": "CNY",
+    "lines": [
+        {
+            "sku": "1029743",
+            "name": "Whole milk",
+            "quantity": 2,
+            "unit_price": "60.00",
+            "amount": "120.00",
+            "discount": "20.00",
+            "payable": "100.00",
+        }
+    ],
+    "subtotal": "120.00",
+    "discount": "20.00",
+    "shipping": "0.00",
+    "payable": "100.00",
+    "coupons": [
+        {
+            "claim": CLAIM_ID,
+            "coupon": COUPON_ID,
+            "title": "20 off from 99",
+            "status": "applied",
+            "amount": "20.00",
+            "code": None,
+            "detail": "You save ¥20.00 with this coupon.",
+            "data": {},
+            "expires_at": "2026-12-05T04:00:00Z",
+        }
+    ],
+}
+
+ORDER_CREATE: dict[str, Any] = {**CART, "reference": "SO-20261121-0042", "expected_payable": "100.00"}
+
+ORDER: dict[str, Any] = {
+    "id": ORDER_ID,
+    "reference": "SO-20261121-0042",
+    "shopper": SHOPPER_ID,
+    "shopper_external_id": "customer-1042",
+    "state": "locked",
+    "currency": "CNY",
+    "subtotal": "120.00",
+    "discount": "20.00",
+    "shipping": "0.00",
+    "payable": "100.00",
+    "refunded": "0.00",
+    "placed_at": "2026-11-21T04:05:00Z",
+    "lock_expires_at": "2026-11-21T04:35:00Z",
+    "redeemed_at": None,
+    "closed_at": None,
+    "lines": [
+        {
+            **QUOTE["lines"][0],
+            "discounts": [{"coupon": COUPON_ID, "claim": CLAIM_ID, "amount": "20.00"}],
+        }
+    ],
+    "coupons": [{"claim": CLAIM_ID, "coupon": COUPON_ID, "title": "20 off from 99", "amount": "20.00"}],
+}
+
+PRODUCT: dict[str, Any] = {
+    "sku": "1029743",
+    "name": "Whole milk",
+    "brand": "Private",
+    "price": "60.00",
+    "category": "fluid-milk",
+}

@@ -1,0 +1,129 @@
+"""Coupons and products as the API shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from config.kernel.api.fields import MomentField, MoneyField, TextField
+from config.kernel.api.serializers import StrictSerializer
+from coupons.enums import BenefitType, CouponState, ScopeMode
+from coupons.models import Coupon, Product
+from coupons.selectors.showcase import SORTS
+from coupons.wording import headline
+
+
+class CouponQuerySerializer(StrictSerializer):
+    state = serializers.ChoiceField(
+        choices=[CouponState.LIVE.value, CouponState.SCHEDULED.value],
+        default=CouponState.LIVE.value,
+        help_text="`live` can be claimed now; `scheduled` opens later.",
+    )
+    category = TextField(required=False, max_length=80, help_text="Key of a category.")
+    benefit_type = serializers.ChoiceField(required=False, choices=BenefitType.choices)
+    q = TextField(required=False, allow_blank=True, max_length=200, help_text="Words in a title or description.")
+    sort = serializers.ChoiceField(choices=SORTS, default="recommended")
+
+
+class ProductQuerySerializer(StrictSerializer):
+    q = TextField(required=False, allow_blank=True, max_length=200, help_text="Words in a name, brand or SKU.")
+    category = TextField(required=False, max_length=80, help_text="Key of a category.")
+
+
+class BenefitSerializer(serializers.Serializer):
+    """What a coupon gives."""
+
+    type = serializers.ChoiceField(source="benefit_type", choices=BenefitType.choices)
+    amount_off = MoneyField(allow_null=True)
+    percent_off = serializers.DecimalField(max_digits=5, decimal_places=2, allow_null=True)
+    discount_cap = MoneyField(allow_null=True, help_text="Largest discount of a percentage.")
+
+
+class CouponSummarySerializer(serializers.ModelSerializer):
+    """A coupon as its claims show it."""
+
+    id = serializers.UUIDField(source="public_id")
+    title = serializers.CharField()
+    headline = serializers.SerializerMethodField(help_text="What it gives, in words.")
+    benefit = BenefitSerializer(source="*")
+    minimum_spend = MoneyField()
+
+    class Meta:
+        model = Coupon
+        fields = ["id", "title", "headline", "benefit", "minimum_spend", "stacking_group", "is_exclusive"]
+
+    def get_headline(self, coupon: Coupon) -> str:
+        return headline(coupon)
+
+
+class ScopeSerializer(serializers.Serializer):
+    """The products that a coupon counts; nothing included means all of them."""
+
+    include_products = serializers.ListField(child=serializers.CharField())
+    include_categories = serializers.ListField(child=serializers.CharField())
+    exclude_products = serializers.ListField(child=serializers.CharField())
+    exclude_categories = serializers.ListField(child=serializers.CharField())
+
+
+class CouponSerializer(CouponSummarySerializer):
+    """A coupon of the showcase; needs `now` in its context."""
+
+    state = serializers.SerializerMethodField()
+    scope = serializers.SerializerMethodField()
+    claim_starts_at = MomentField()
+    claim_ends_at = MomentField()
+    usable_from = MomentField(allow_null=True)
+    usable_until = MomentField(allow_null=True)
+    remaining = serializers.IntegerField(allow_null=True, help_text="How many are left; null without a limit.")
+    claimed_by_shopper = serializers.IntegerField(help_text="How many the shopper has claimed.")
+
+    description = serializers.CharField()
+
+    class Meta(CouponSummarySerializer.Meta):
+        fields = [
+            *CouponSummarySerializer.Meta.fields,
+            "description",
+            "state",
+            "scope",
+            "audience",
+            "needs_code",
+            "claim_starts_at",
+            "claim_ends_at",
+            "usable_from",
+            "usable_until",
+            "usable_days",
+            "limit_per_shopper",
+            "limit_per_shopper_per_day",
+            "limit_per_day",
+            "remaining",
+            "claimed_by_shopper",
+        ]
+
+    @extend_schema_field(serializers.ChoiceField(choices=CouponState.choices))
+    def get_state(self, coupon: Coupon) -> str:
+        now: datetime = self.context["now"]
+        return coupon.state(now).value
+
+    @extend_schema_field(ScopeSerializer)
+    def get_scope(self, coupon: Coupon) -> dict[str, list[str]]:
+        scope: dict[str, list[str]] = {
+            f"{mode.value}_{kind}": [] for mode in ScopeMode for kind in ("products", "categories")
+        }
+        for entry in coupon.scope_entries.all():
+            if entry.product is not None:
+                scope[f"{entry.mode}_products"].append(entry.product.sku)
+            elif entry.category is not None:
+                scope[f"{entry.mode}_categories"].append(entry.category.key)
+        return scope
+
+
+class ProductSerializer(serializers.ModelSerializer):
+    name = serializers.CharField()
+    price = MoneyField()
+    category = serializers.CharField(source="category.key")
+
+    class Meta:
+        model = Product
+        fields = ["sku", "name", "brand", "price", "category"]

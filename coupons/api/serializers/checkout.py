@@ -1,0 +1,244 @@
+"""Carts, quotes and orders as the API reads and writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from config.kernel.api.fields import IdField, MomentField, MoneyField, TextField, WholeNumberField
+from config.kernel.api.problems import json_value
+from config.kernel.api.serializers import StrictSerializer
+from config.kernel.money import to_decimal
+from coupons.enums import OrderState
+from coupons.models import Order, OrderLine
+from coupons.offers import MAXIMUM_LINES, MAXIMUM_QUANTITY
+from coupons.pricing import Refused
+from coupons.services.quotes import Candidate, CartQuote
+from users.api.whose import ForShopperSerializer
+
+MAXIMUM_CLAIMS = 50
+REFERENCE_PATTERN = r"^[!-~]{1,64}$"
+
+
+class CartLineSerializer(StrictSerializer):
+    sku = TextField(max_length=64)
+    quantity = WholeNumberField(min_value=1, max_value=MAXIMUM_QUANTITY)
+    unit_price = MoneyField(
+        required=False, allow_null=True, help_text="The shop's backend may set it; otherwise the catalogue's price."
+    )
+
+
+class QuoteCreateSerializer(ForShopperSerializer):
+    lines = serializers.ListField(child=CartLineSerializer(), max_length=MAXIMUM_LINES)
+    claims = serializers.ListField(
+        child=IdField(),
+        required=False,
+        allow_null=True,
+        max_length=MAXIMUM_CLAIMS,
+        help_text="The chosen claims; null or left out chooses all that apply together.",
+    )
+    shipping = MoneyField(required=False)
+
+
+class OrderCreateSerializer(ForShopperSerializer):
+    reference = serializers.RegexField(
+        REFERENCE_PATTERN, max_length=64, help_text="Your own order number; one order each."
+    )
+    lines = serializers.ListField(child=CartLineSerializer(), min_length=1, max_length=MAXIMUM_LINES)
+    claims = serializers.ListField(child=IdField(), required=False, max_length=MAXIMUM_CLAIMS)
+    shipping = MoneyField(required=False)
+    expected_payable = MoneyField(
+        required=False, help_text="What the shopper was shown; a higher price is refused with `quote_changed`."
+    )
+
+
+class OrderQuerySerializer(ForShopperSerializer):
+    state = serializers.ChoiceField(required=False, choices=OrderState.choices)
+    reference = TextField(required=False, max_length=64)
+
+
+class QuotedLineSerializer(serializers.Serializer):
+    sku = serializers.CharField()
+    name = serializers.CharField()
+    quantity = serializers.IntegerField()
+    unit_price = MoneyField()
+    amount = MoneyField(help_text="Before coupons.")
+    discount = MoneyField()
+    payable = MoneyField()
+
+
+class QuotedCouponSerializer(serializers.Serializer):
+    """A claim of the shopper and what it does on this cart."""
+
+    claim = serializers.UUIDField()
+    coupon = serializers.UUIDField()
+    title = serializers.CharField()
+    status = serializers.ChoiceField(
+        choices=["applied", "available", "refused"],
+        help_text="`available` is not chosen and would apply if it were; `refused` says why in `code`.",
+    )
+    amount = MoneyField(help_text="What it takes off, or would.")
+    code = serializers.CharField(allow_null=True, help_text="Why it does not apply; stable.")
+    detail = serializers.CharField(help_text="A sentence for the shopper.")
+    data = serializers.DictField(  # type: ignore[assignment]  # a member's name; DRF keeps the property
+        help_text="Such as `missing_amount` or `usable_from`."
+    )
+    expires_at = MomentField()
+
+
+class QuoteSerializer(serializers.Serializer):
+    """A priced cart: `payable = subtotal - discount + shipping`."""
+
+    currency = serializers.CharField()
+    lines = QuotedLineSerializer(many=True)
+    subtotal = MoneyField()
+    discount = MoneyField()
+    shipping = MoneyField()
+    payable = MoneyField()
+    coupons = QuotedCouponSerializer(many=True)
+
+
+def quote_body(cart_quote: CartQuote) -> dict[str, Any]:
+    """Returns a quote as the API writes it."""
+    quote = cart_quote.quote
+    products = {item.line_id: item.product for item in cart_quote.items}
+    return {
+        "currency": settings.SHOP_CURRENCY,
+        "lines": [
+            {
+                "sku": line.sku,
+                "name": products[line.line_id].name,
+                "quantity": line.quantity,
+                "unit_price": _amount(line.unit_price),
+                "amount": _amount(line.amount),
+                "discount": _amount(line.discount),
+                "payable": _amount(line.payable),
+            }
+            for line in quote.lines
+        ],
+        "subtotal": _amount(quote.subtotal),
+        "discount": _amount(quote.discount_total),
+        "shipping": _amount(quote.shipping),
+        "payable": _amount(quote.payable),
+        "coupons": [_candidate_body(candidate) for candidate in cart_quote.candidates],
+    }
+
+
+def _candidate_body(candidate: Candidate) -> dict[str, Any]:
+    outcome = candidate.outcome
+    refused = outcome if isinstance(outcome, Refused) else None
+    return {
+        "claim": str(candidate.claim.public_id),
+        "coupon": str(candidate.claim.coupon.public_id),
+        "title": candidate.claim.coupon.title,
+        "status": candidate.status,
+        "amount": _amount(0 if isinstance(outcome, Refused) else outcome.amount),
+        "code": str(refused.code) if refused else None,
+        "detail": candidate.sentence,
+        "data": {key: json_value(key, value) for key, value in refused.data.items()} if refused else {},
+        "expires_at": MomentField().to_representation(candidate.claim.expires_at),
+    }
+
+
+def _amount(minor: int) -> str:
+    return str(to_decimal(minor))
+
+
+class LineDiscountSerializer(serializers.Serializer):
+    coupon = serializers.UUIDField(source="coupon.public_id")
+    claim = serializers.SerializerMethodField()
+    amount = MoneyField()
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_claim(self, discount: Any) -> str | None:
+        return str(discount.claim.public_id) if discount.claim is not None else None
+
+
+class OrderLineSerializer(serializers.ModelSerializer):
+    sku = serializers.CharField(source="product.sku")
+    name = serializers.CharField(source="product.name")
+    unit_price = MoneyField()
+    amount = serializers.SerializerMethodField(help_text="Before coupons.")
+    discount = MoneyField()
+    payable = MoneyField()
+    discounts = LineDiscountSerializer(many=True)
+
+    class Meta:
+        model = OrderLine
+        fields = ["sku", "name", "quantity", "unit_price", "amount", "discount", "payable", "discounts"]
+
+    @extend_schema_field(MoneyField)
+    def get_amount(self, line: OrderLine) -> str:
+        return _amount(line.unit_price * line.quantity)
+
+
+class OrderCouponSerializer(serializers.Serializer):
+    claim = serializers.UUIDField(allow_null=True)
+    coupon = serializers.UUIDField()
+    title = serializers.CharField()
+    amount = MoneyField()
+
+
+class OrderSerializer(serializers.ModelSerializer):
+    """An order with its coupons: `payable = subtotal - discount + shipping`."""
+
+    id = serializers.UUIDField(source="public_id")
+    shopper = serializers.UUIDField(source="shopper.public_id")
+    shopper_external_id = serializers.CharField(source="shopper.external_id", allow_null=True)
+    currency = serializers.SerializerMethodField()
+    subtotal = MoneyField()
+    discount = MoneyField()
+    shipping = MoneyField()
+    payable = MoneyField()
+    refunded = MoneyField()
+    placed_at = MomentField()
+    lock_expires_at = MomentField(allow_null=True, help_text="Until when an unpaid order holds its coupons.")
+    redeemed_at = MomentField(allow_null=True)
+    closed_at = MomentField(allow_null=True, help_text="When it was released or refunded.")
+    lines = OrderLineSerializer(many=True)
+    coupons = serializers.SerializerMethodField(help_text="What each coupon took off in all.")
+
+    class Meta:
+        model = Order
+        fields = [
+            "id",
+            "reference",
+            "shopper",
+            "shopper_external_id",
+            "state",
+            "currency",
+            "subtotal",
+            "discount",
+            "shipping",
+            "payable",
+            "refunded",
+            "placed_at",
+            "lock_expires_at",
+            "redeemed_at",
+            "closed_at",
+            "lines",
+            "coupons",
+        ]
+
+    def get_currency(self, _order: Order) -> str:
+        return str(settings.SHOP_CURRENCY)
+
+    @extend_schema_field(OrderCouponSerializer(many=True))
+    def get_coupons(self, order: Order) -> list[dict[str, Any]]:
+        coupons: dict[tuple[int, int | None], dict[str, Any]] = {}
+        for line in order.lines.all():
+            for discount in line.discounts.all():
+                entry = coupons.setdefault(
+                    (discount.coupon_id, discount.claim_id),
+                    {
+                        "claim": str(discount.claim.public_id) if discount.claim is not None else None,
+                        "coupon": str(discount.coupon.public_id),
+                        "title": discount.coupon.title,
+                        "amount": 0,
+                    },
+                )
+                entry["amount"] += discount.amount
+        return [{**entry, "amount": _amount(entry["amount"])} for entry in coupons.values()]

@@ -1,0 +1,71 @@
+"""Claims as the API reads and writes them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from config.kernel.api.fields import IdField, MomentField, TextField
+from coupons.api.serializers.catalogue import CouponSummarySerializer
+from coupons.enums import ClaimState
+from coupons.models import Claim
+from users.api.whose import ForShopperSerializer
+
+
+class ClaimQuerySerializer(ForShopperSerializer):
+    state = serializers.ChoiceField(required=False, choices=ClaimState.choices)
+
+
+class ClaimCreateSerializer(ForShopperSerializer):
+    """Which coupon to claim: by its id, or by a code that somebody typed."""
+
+    coupon = IdField(required=False)
+    code = TextField(required=False, max_length=160)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        if ("coupon" in attrs) == ("code" in attrs):
+            raise serializers.ValidationError({"coupon": [_("Name either a coupon or a code.")]})
+        return attrs
+
+
+class ClaimSerializer(serializers.ModelSerializer):
+    """A coupon held by a shopper; needs `now` in its context."""
+
+    id = serializers.UUIDField(source="public_id")
+    coupon = CouponSummarySerializer()
+    shopper = serializers.UUIDField(source="shopper.public_id")
+    shopper_external_id = serializers.CharField(source="shopper.external_id", allow_null=True)
+    state = serializers.SerializerMethodField()
+    claimed_at = MomentField()
+    usable_from = MomentField()
+    expires_at = MomentField()
+    order = serializers.SerializerMethodField(help_text="The order that holds or used it.")
+
+    class Meta:
+        model = Claim
+        fields = [
+            "id",
+            "coupon",
+            "shopper",
+            "shopper_external_id",
+            "state",
+            "channel",
+            "claimed_at",
+            "usable_from",
+            "expires_at",
+            "order",
+        ]
+
+    @extend_schema_field(serializers.ChoiceField(choices=ClaimState.choices))
+    def get_state(self, claim: Claim) -> str:
+        now: datetime = self.context["now"]
+        return claim.state_at(now).value
+
+    @extend_schema_field(serializers.UUIDField(allow_null=True))
+    def get_order(self, claim: Claim) -> str | None:
+        return str(claim.order.public_id) if claim.order is not None else None
