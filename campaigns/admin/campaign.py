@@ -20,7 +20,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.views import ChangeList
-from unfold.widgets import UnfoldAdminSplitDateTimeWidget
+from unfold.widgets import UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextareaWidget
 
 from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign, CampaignCoupon
@@ -34,7 +34,7 @@ from config.kernel.admin_tools import (
     ShopTabularInline,
     StartMomentField,
     leave_dialog,
-    pick_shop_moment,
+    shop_moment,
     try_service,
     try_service_for_each,
 )
@@ -44,7 +44,7 @@ STATUS_COLOURS = {
     CampaignStatus.DRAFT.label: "info",
     CampaignStatus.PUBLISHED.label: "success",
     CampaignStatus.PAUSED.label: "warning",
-    CampaignStatus.ENDED.label: "danger",
+    CampaignStatus.ENDED.label: "default",
 }
 ACTIONS_OF_STATUS = {
     CampaignStatus.DRAFT: frozenset({"publish"}),
@@ -55,12 +55,16 @@ ACTIONS_OF_STATUS = {
 
 
 class CampaignForm(forms.ModelForm):
-    starts_at = StartMomentField(label=_("starts"), widget=UnfoldAdminSplitDateTimeWidget)
-    ends_at = EndMomentField(label=_("ends"), widget=UnfoldAdminSplitDateTimeWidget, help_text=WHOLE_DAY_HINT)
+    starts_at = StartMomentField(label=_("Starts"), widget=UnfoldAdminSplitDateTimeWidget)
+    ends_at = EndMomentField(label=_("Ends"), widget=UnfoldAdminSplitDateTimeWidget, help_text=WHOLE_DAY_HINT)
 
     class Meta:
         model = Campaign
         fields = ("title_zh", "title_en", "description_zh", "description_en", "key", "kind", "starts_at", "ends_at")
+        widgets = {
+            "description_zh": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+            "description_en": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        }
         help_texts = {"key": _("A short name for addresses and reports: letters, digits and hyphens.")}
 
 
@@ -200,7 +204,7 @@ class CampaignAdmin(SimpleHistoryAdmin, ShopModelAdmin):
 
     @display(description=_("window"), ordering="starts_at")
     def show_window(self, campaign: Campaign) -> str:
-        return f"{pick_shop_moment(campaign.starts_at)} – {pick_shop_moment(campaign.ends_at)}"
+        return f"{shop_moment(campaign.starts_at)} – {shop_moment(campaign.ends_at)}"
 
     @display(description=_("coupons"))
     def show_coupons(self, campaign: Campaign) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin as DjangoModelAdmin
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest, HttpResponse
@@ -63,9 +64,9 @@ def readable_money(contents: str) -> str:
         return contents
 
 
-def pick_shop_moment(value: datetime | None) -> str:
-    """Writes a moment for a list: short, in the shop's time zone."""
-    return "–" if value is None else date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
+def shop_moment(value: datetime | None) -> str:
+    """Writes a moment for a narrow column: in the shop's time zone, read the same in every language."""
+    return "–" if value is None else date_format(timezone.localtime(value), "Y-m-d H:i")
 
 
 class MoneyFormMixin:
@@ -104,6 +105,17 @@ class ShopTabularInline(MoneyFormMixin, UnfoldTabularInline):
     """Rows of a page, none added by default."""
 
     extra = 0
+    # The columns say it already.
+    hide_title = True
+
+    def formfield_for_dbfield(self, db_field: models.Field, request: HttpRequest, **kwargs: Any) -> Any:
+        """Leaves out the buttons that make or change the other thing: there is little room, and a page for it."""
+        formfield = super().formfield_for_dbfield(db_field, request, **kwargs)
+        widget = getattr(formfield, "widget", None)
+        if isinstance(widget, RelatedFieldWidgetWrapper):
+            widget.can_add_related = widget.can_change_related = False
+            widget.can_delete_related = widget.can_view_related = False
+        return formfield
 
 
 class ReadOnlyMixin:

@@ -86,7 +86,7 @@ class ClaimEntryInline(ReadOnlyMixin, ShopTabularInline):
 
 class RevokeForm(BaseDialogForm):
     reason = forms.CharField(
-        label=_("reason"),
+        label=_("Reason"),
         max_length=200,
         widget=UnfoldAdminTextInputWidget,
         help_text=_("Kept in the claim's ledger."),
@@ -95,7 +95,7 @@ class RevokeForm(BaseDialogForm):
 
 class ExtendForm(BaseDialogForm):
     until = forms.DateTimeField(
-        label=_("usable until"),
+        label=_("Usable until"),
         widget=forms.DateTimeInput(
             attrs={"type": "datetime-local", "class": " ".join(INPUT_CLASSES)}, format="%Y-%m-%dT%H:%M"
         ),

@@ -23,7 +23,7 @@ class CodeForm(forms.ModelForm):
     """A code that everybody may share."""
 
     text = forms.CharField(
-        label=_("code"),
+        label=_("Code"),
         required=False,
         max_length=40,
         widget=UnfoldAdminTextInputWidget,

@@ -17,16 +17,16 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 
 from config.kernel.admin_filters import ShopDaysFilter
-from config.kernel.admin_tools import ShopModelAdmin, ShopTabularInline, pick_shop_moment
+from config.kernel.admin_tools import ShopModelAdmin, ShopTabularInline, shop_moment
 from config.kernel.clock import database_now
 from config.kernel.ids import as_uuid
 from coupons import wording
 from coupons.admin.coupon_actions import CouponActionsMixin
 from coupons.admin.coupon_filters import StateFilter, StockFilter
-from coupons.admin.coupon_form import STOCK_FIELDS, CouponForm, NewCouponForm
+from coupons.admin.coupon_form import FIELDS_OF_BENEFIT, STOCK_FIELDS, CouponForm, NewCouponForm
 from coupons.admin.coupon_preview import preview_view
 from coupons.codes import normalize_code
-from coupons.enums import CouponState
+from coupons.enums import BenefitType, CouponState
 from coupons.models import Code, Coupon, ScopeEntry
 from coupons.selectors.coupon_figures import CouponFigures, coupon_figures, coupon_is_claimed
 from coupons.services.stock import stock_open
@@ -36,7 +36,7 @@ STATE_COLOURS = {
     CouponState.SCHEDULED.label: "primary",
     CouponState.LIVE.label: "success",
     CouponState.PAUSED.label: "warning",
-    CouponState.ENDED.label: "danger",
+    CouponState.ENDED.label: "default",
 }
 # What a shopper was promised with the claim.
 TERMS = (
@@ -50,6 +50,8 @@ TERMS = (
     "is_exclusive",
     "priority",
 )
+HOW_TIMES_ARE_READ = _("All times are the shop's.")
+HOW_TIMES_ARE_READ_WHEN_CLAIMED = _("All times are the shop's. A change counts for claims made from now on.")
 WHY_FIXED = _("Shoppers hold this coupon already, so what it promises can no longer change. Clone it to offer another.")
 
 
@@ -157,27 +159,28 @@ class CouponAdmin(CouponActionsMixin, SimpleHistoryAdmin, ShopModelAdmin):
         is_fixed = obj is not None and coupon_is_claimed(obj)
         why = {"description": WHY_FIXED} if is_fixed else {}
         gives = ["title_zh", "title_en", "description_zh", "description_en", "benefit_type"]
+        chosen = [BenefitType(obj.benefit_type)] if is_fixed and obj is not None else list(BenefitType)
+        gives += [name for benefit_type in chosen for name in FIELDS_OF_BENEFIT[benefit_type]]
         handing_out = ["limit_per_shopper", "limit_per_shopper_per_day", "limit_per_day", "needs_code"]
-        stock = ["show_stock_bars"] if obj is not None else list(STOCK_FIELDS)
         standing: list[tuple[Any, dict[str, Any]]] = (
             [] if obj is None else [(None, {"fields": ["show_state_now", "show_stock_bars"]})]
         )
         return [
             *standing,
-            (_("What it gives"), {"fields": [*gives, "amount_off", "percent_off", "discount_cap"], **why}),
+            (_("What it gives"), {"fields": gives, **why}),
             (
                 _("When it counts"),
                 {"fields": ["minimum_spend", "threshold_base", "is_exclusive", "stacking_group", "priority"], **why},
             ),
             (
                 _("Who and how many"),
-                {"fields": [*(stock if obj is None else []), "audience", "audience_tag", *handing_out]},
+                {"fields": [*(STOCK_FIELDS if obj is None else ()), "audience", "audience_tag", *handing_out]},
             ),
             (
                 _("When usable"),
                 {
                     "fields": ["claim_starts_at", "claim_ends_at", "usable_from", "usable_until", "usable_days"],
-                    **({"description": _("A change counts for claims made from now on.")} if is_fixed else {}),
+                    "description": HOW_TIMES_ARE_READ if not is_fixed else HOW_TIMES_ARE_READ_WHEN_CLAIMED,
                 },
             ),
         ]
@@ -187,7 +190,7 @@ class CouponAdmin(CouponActionsMixin, SimpleHistoryAdmin, ShopModelAdmin):
         return (*shown, *TERMS) if obj is not None and coupon_is_claimed(obj) else shown
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        now = database_now()
+        now = database_now().replace(second=0, microsecond=0)
         return {"claim_starts_at": now, "benefit_type": "amount_off", **super().get_changeform_initial_data(request)}
 
     def get_search_results(
@@ -262,7 +265,7 @@ class CouponAdmin(CouponActionsMixin, SimpleHistoryAdmin, ShopModelAdmin):
 
     @display(description=_("claim window"), ordering="claim_ends_at")
     def show_window(self, coupon: Coupon) -> str:
-        return f"{pick_shop_moment(coupon.claim_starts_at)} – {pick_shop_moment(coupon.claim_ends_at)}"
+        return f"{shop_moment(coupon.claim_starts_at)} – {shop_moment(coupon.claim_ends_at)}"
 
     @display(description=_("state"))
     def show_state_now(self, coupon: Coupon) -> SafeString:

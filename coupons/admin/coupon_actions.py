@@ -39,9 +39,9 @@ class StockDialogForm(BaseDialogForm):
     """How many, and why: it is kept in the stock's ledger."""
 
     quantity = forms.IntegerField(
-        label=_("how many"), min_value=1, max_value=10**9, widget=UnfoldAdminIntegerFieldWidget
+        label=_("How many"), min_value=1, max_value=10**9, widget=UnfoldAdminIntegerFieldWidget
     )
-    reason = forms.CharField(label=_("reason"), max_length=200, required=False, widget=UnfoldAdminTextInputWidget)
+    reason = forms.CharField(label=_("Reason"), max_length=200, required=False, widget=UnfoldAdminTextInputWidget)
 
 
 def _dialog(title: Any, description: Any, submit: Any, form_class: type[BaseDialogForm] | None = None) -> Any:
@@ -57,8 +57,7 @@ class CouponActionsMixin:
         "resume",
         "pause",
         "end",
-        {"title": _("Stock"), "icon": "inventory_2", "items": ["top_up", "withdraw", "open_reserve"]},
-        "clone",
+        {"title": _("More"), "icon": "more_horiz", "items": ["top_up", "withdraw", "open_reserve", "clone"]},
     )
 
     def has_clone_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -131,20 +130,20 @@ class CouponActionsMixin:
         return self._decide(request, object_id, coupon_end, gettext("Ended."))
 
     @action(
-        description=_("Top up"),
+        description=_("Top up stock"),
         icon="add",
         permissions=["change"],
-        dialog=_dialog(_("Top up"), _("May be claimed at once."), _("Top up"), StockDialogForm),
+        dialog=_dialog(_("Top up stock"), _("May be claimed at once."), _("Top up"), StockDialogForm),
     )
     def top_up(self, request: HttpRequest, form: StockDialogForm, object_id: str) -> HttpResponse:
         return self._change_stock(request, object_id, stock_top_up, form)
 
     @action(
-        description=_("Withdraw"),
+        description=_("Withdraw stock"),
         icon="remove",
         permissions=["change"],
         dialog=_dialog(
-            _("Withdraw"), _("Takes back stock that nobody has claimed yet."), _("Withdraw"), StockDialogForm
+            _("Withdraw stock"), _("Takes back stock that nobody has claimed yet."), _("Withdraw"), StockDialogForm
         ),
     )
     def withdraw(self, request: HttpRequest, form: StockDialogForm, object_id: str) -> HttpResponse:

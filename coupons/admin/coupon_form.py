@@ -7,7 +7,12 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSplitDateTimeWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSplitDateTimeWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from config.kernel.admin_tools import WHOLE_DAY_HINT, EndMomentField, StartMomentField
 from coupons.enums import AudienceKind, BenefitType
@@ -28,23 +33,27 @@ FIELDS_OF_BENEFIT = {
 class CouponForm(forms.ModelForm):
     """A coupon; fields of a benefit that was not chosen are emptied."""
 
-    claim_starts_at = StartMomentField(label=_("claiming starts"), widget=UnfoldAdminSplitDateTimeWidget)
+    claim_starts_at = StartMomentField(label=_("Claiming starts"), widget=UnfoldAdminSplitDateTimeWidget)
     claim_ends_at = EndMomentField(
-        label=_("claiming ends"), widget=UnfoldAdminSplitDateTimeWidget, help_text=WHOLE_DAY_HINT
+        label=_("Claiming ends"), widget=UnfoldAdminSplitDateTimeWidget, help_text=WHOLE_DAY_HINT
     )
     usable_from = StartMomentField(
-        label=_("usable from"),
+        label=_("Usable from"),
         required=False,
         widget=UnfoldAdminSplitDateTimeWidget,
         help_text=_("Empty: as soon as it is claimed."),
     )
     usable_until = EndMomentField(
-        label=_("usable until"), required=False, widget=UnfoldAdminSplitDateTimeWidget, help_text=WHOLE_DAY_HINT
+        label=_("Usable until"), required=False, widget=UnfoldAdminSplitDateTimeWidget, help_text=WHOLE_DAY_HINT
     )
 
     class Meta:
         model = Coupon
         exclude = ("status",)
+        widgets = {
+            "description_zh": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+            "description_en": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        }
         help_texts = {
             "title_zh": _("Shown to shoppers who read Chinese. Empty: the English title."),
             "title_en": _("Shown to shoppers who read English."),
@@ -90,17 +99,17 @@ class NewCouponForm(CouponForm):
     """A new coupon with its first stock, which is opened together with it."""
 
     stock_is_unlimited = forms.BooleanField(
-        label=_("unlimited"), required=False, widget=UnfoldBooleanSwitchWidget, help_text=_("Never sold out.")
+        label=_("Unlimited"), required=False, widget=UnfoldBooleanSwitchWidget, help_text=_("Never sold out.")
     )
     stock_released = forms.IntegerField(
-        label=_("how many"),
+        label=_("How many"),
         required=False,
         min_value=0,
         widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("May be claimed as soon as the coupon is live. You can top up later."),
     )
     stock_reserve = forms.IntegerField(
-        label=_("reserve"),
+        label=_("Reserve"),
         required=False,
         min_value=0,
         initial=0,
@@ -108,7 +117,7 @@ class NewCouponForm(CouponForm):
         help_text=_("Held back until you open it."),
     )
     expects_rush = forms.BooleanField(
-        label=_("a rush is expected"),
+        label=_("A rush is expected"),
         required=False,
         widget=UnfoldBooleanSwitchWidget,
         help_text=_("Thousands of shoppers within seconds; cannot be changed later."),

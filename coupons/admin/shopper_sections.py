@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from config.kernel.admin_tools import pick_shop_moment
+from config.kernel.admin_tools import shop_moment
 from config.kernel.clock import database_now
 from config.kernel.money import format_money
 from coupons.models import Claim, Order
@@ -25,8 +25,8 @@ def _newest_claims(shopper: User) -> list[Row]:
                 claim.coupon.title,
                 claim.state_at(now).label,
                 claim.get_channel_display(),
-                pick_shop_moment(claim.claimed_at),
-                pick_shop_moment(claim.expires_at),
+                shop_moment(claim.claimed_at),
+                shop_moment(claim.expires_at),
             ),
         )
         for claim in claims
@@ -43,7 +43,7 @@ def _newest_orders(shopper: User) -> list[Row]:
                 order.get_state_display(),
                 format_money(order.payable),
                 format_money(order.discount),
-                pick_shop_moment(order.placed_at),
+                shop_moment(order.placed_at),
             ),
         )
         for order in orders

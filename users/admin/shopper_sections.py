@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
+from config.kernel.admin_tools import shop_moment
 from config.kernel.money import format_money
 from users.models import BehaviourEvent, User
 
@@ -56,7 +55,7 @@ def _newest_events(shopper: User) -> list[Row]:
     return [
         Row(
             cells=(
-                date_format(localtime(event.occurred_at), "SHORT_DATETIME_FORMAT"),
+                shop_moment(event.occurred_at),
                 event.get_kind_display(),
                 event.product_sku or "–",
                 "–" if event.value is None else format_money(event.value),
