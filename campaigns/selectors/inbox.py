@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from campaigns.models import Message
-from campaigns.selectors.message_content import claims_of, message_content
+from campaigns.selectors.message_content import MessageContent, claims_of
 from users.models import User
 
 SHOWN = 100
@@ -29,17 +29,20 @@ def inbox_entries(*, shopper: User, now: datetime) -> list[InboxEntry]:
     claims = claims_of(messages)
     entries = []
     for message in messages:
-        content = message_content(message=message, claim=claims.get(message.data.get("claim")))
-        if content is not None:
-            entries.append(
-                InboxEntry(
-                    title=content.subject,
-                    body=content.short,
-                    url=content.path,
-                    created_at=message.created_at,
-                    is_unread=message.is_unread(),
-                )
+        claim = claims.get(message.data["claim"])
+        # What a message is about may be gone with an erased account.
+        if claim is None:
+            continue
+        content = MessageContent(message, claim)
+        entries.append(
+            InboxEntry(
+                title=content.subject,
+                body=content.short,
+                url=content.path,
+                created_at=message.created_at,
+                is_unread=message.is_unread(),
             )
+        )
     return entries
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, time
-from typing import Any
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -19,38 +17,60 @@ from coupons.models import Claim
 from coupons.wording import benefit_in_words
 
 
-@dataclass(frozen=True, slots=True)
 class MessageContent:
-    """What a message says; each channel takes the parts it can show. `path` is where it leads, on this site."""
+    """What a message says, in the language that is active when it is asked; each channel asks for what it can show."""
 
-    subject: str
-    short: str
-    text: str
-    html: str
-    path: str
+    def __init__(self, message: Message, claim: Claim) -> None:
+        self._message = message
+        self._claim = claim
+
+    @property
+    def path(self) -> str:
+        """Where the message leads, on this site."""
+        return reverse("coupons:wallet")
+
+    @property
+    def subject(self) -> str:
+        """What it is about, in one line: a title may hold line breaks, whatever a marketer typed."""
+        return one_line(self._render("subject.txt"))
+
+    @property
+    def short(self) -> str:
+        """A sentence or two."""
+        return self._render("short.txt").strip()
+
+    @property
+    def text(self) -> str:
+        """A letter in plain text."""
+        return self._render("email.txt", name=one_line(self._message.shopper.name)).strip() + "\n"
+
+    @property
+    def html(self) -> str:
+        """The letter as a page."""
+        return self._render("email.html", name=one_line(self._message.shopper.name))
+
+    def _render(self, template: str, **more: str) -> str:
+        return render_to_string(f"campaigns/messages/{self._message.topic}/{template}", {**self._context(), **more})
+
+    def _context(self) -> dict[str, str]:
+        coupon = self._claim.coupon
+        return {
+            "title": one_line(coupon.title),
+            "benefit": benefit_in_words(coupon),
+            # Of the message, not of the claim: a reminder written before an extension told the truth of its day.
+            "end": end_in_words(datetime.fromisoformat(self._message.data["expires_at"])),
+            "time_zone": settings.TIME_ZONE,
+            "shop_name": settings.SHOP_NAME,
+            "wallet_url": f"{settings.SHOP_URL}{self.path}",
+            "coupon_url": f"{settings.SHOP_URL}{coupon.get_absolute_url()}",
+            "account_url": f"{settings.SHOP_URL}{reverse('users:account')}",
+        }
 
 
 def claims_of(messages: Iterable[Message]) -> dict[int, Claim]:
     """Returns the claims that messages are about, by id, with their coupons."""
     ids = {message.data["claim"] for message in messages if "claim" in message.data}
     return Claim.objects.select_related("coupon").in_bulk(ids)
-
-
-def message_content(*, message: Message, claim: Claim | None) -> MessageContent | None:
-    """Returns what a message says in the active language; None when what it is about is gone."""
-    if claim is None:
-        return None
-    path = reverse("coupons:wallet")
-    context = _reminder_context(message, claim, path)
-    folder = f"campaigns/messages/{message.topic}"
-    return MessageContent(
-        # A title may hold line breaks; a subject is one line whatever a marketer typed.
-        subject=one_line(render_to_string(f"{folder}/subject.txt", context)),
-        short=render_to_string(f"{folder}/short.txt", context).strip(),
-        text=render_to_string(f"{folder}/email.txt", context).strip() + "\n",
-        html=render_to_string(f"{folder}/email.html", context),
-        path=path,
-    )
 
 
 def one_line(text: str) -> str:
@@ -65,18 +85,3 @@ def end_in_words(moment: datetime) -> str:
         last_day = shop_date(local - local.resolution)
         return _("the end of %(day)s") % {"day": date_format(last_day, "DATE_FORMAT")}
     return date_format(local, "DATETIME_FORMAT")
-
-
-def _reminder_context(message: Message, claim: Claim, path: str) -> dict[str, Any]:
-    return {
-        "title": one_line(claim.coupon.title),
-        "benefit": benefit_in_words(claim.coupon),
-        # Of the message, not of the claim: a reminder written before an extension told the truth of its day.
-        "end": end_in_words(datetime.fromisoformat(message.data["expires_at"])),
-        "time_zone": settings.TIME_ZONE,
-        "shop_name": settings.SHOP_NAME,
-        "name": one_line(message.shopper.name),
-        "wallet_url": f"{settings.SHOP_URL}{path}",
-        "coupon_url": f"{settings.SHOP_URL}{claim.coupon.get_absolute_url()}",
-        "account_url": f"{settings.SHOP_URL}{reverse('users:account')}",
-    }

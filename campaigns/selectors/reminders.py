@@ -93,9 +93,9 @@ def reminders_due_count(*, now: datetime) -> int:
     return sum(claims_to_remind(window=window, now=now).count() for window in WINDOWS)
 
 
-def reminder_is_wanted(*, message: Message, claim: Claim | None, now: datetime) -> bool:
+def reminder_is_wanted(*, message: Message, claim: Claim, now: datetime) -> bool:
     """Tells whether a reminder still helps: its claim can be used, ends when it says, and its shopper wants it."""
-    if claim is None or claim.state_at(now) != ClaimState.AVAILABLE:
+    if claim.state_at(now) != ClaimState.AVAILABLE:
         return False
     if claim.expires_at != datetime.fromisoformat(message.data["expires_at"]):
         return False

@@ -23,7 +23,7 @@ from django.utils import translation
 from campaigns.channels import CHANNELS, ChannelUnavailable, Delivery, NotDelivered
 from campaigns.enums import MessageState
 from campaigns.models import Message
-from campaigns.selectors.message_content import message_content
+from campaigns.selectors.message_content import MessageContent
 from campaigns.selectors.reminders import reminder_is_wanted
 from config.kernel.locks import busy_when_locked
 from coupons.models import Claim
@@ -140,14 +140,12 @@ def _send(message: Message, delivery: Delivery, clock: Stopwatch, result: Sendin
     # Read anew: minutes may have passed since the batch was taken, and days since the message was written.
     current = Message.objects.select_related("shopper").get(pk=message.pk)
     claim = Claim.objects.select_related("coupon").filter(pk=current.data.get("claim")).first()
-    if not reminder_is_wanted(message=current, claim=claim, now=clock.now()):
+    if claim is None or not reminder_is_wanted(message=current, claim=claim, now=clock.now()):
         result.cancelled += _finish(message, state=MessageState.CANCELLED)
         return
     try:
         with translation.override(current.shopper.language):
-            content = message_content(message=current, claim=claim)
-            assert content is not None
-            delivery.send(current, content)
+            delivery.send(current, MessageContent(current, claim))
     except NotDelivered as error:
         _give_up_or_retry(message, clock, result, reason=error.reason, is_permanent=error.is_permanent)
     except ChannelUnavailable:
