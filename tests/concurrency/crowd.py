@@ -1,0 +1,64 @@
+"""A crowd: many threads that start together, each with a database connection of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, BrokenBarrierError
+from typing import Any
+
+from django.db import connections
+
+PATIENCE = 60  # seconds; a crowd that takes longer is stuck
+
+
+def rush(calls: Iterable[Callable[[], Any]], *, threads: int = 30) -> list[Any]:
+    """Runs the calls on so many threads that all start at one moment.
+
+    Returns:
+        One result per call, in their order; the exception where a call raised one.
+    """
+    jobs = list(enumerate(calls))
+    threads = min(threads, len(jobs))
+    results: list[Any] = [None] * len(jobs)
+    start = Barrier(threads)
+
+    def work(mine: list[tuple[int, Callable[[], Any]]]) -> None:
+        try:
+            start.wait(timeout=PATIENCE)
+            for number, call in mine:
+                try:
+                    results[number] = call()
+                # What a call raises is its result; the test looks at it.
+                except Exception as error:
+                    results[number] = error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(work, jobs[part::threads]) for part in range(threads)]:
+            done.result(timeout=PATIENCE)
+    return results
+
+
+def tally(results: Iterable[Any]) -> Counter[str]:
+    """Counts results by kind: `done`, or the name of the error's class."""
+    return Counter(type(result).__name__ if isinstance(result, Exception) else "done" for result in results)
+
+
+class MeetingPoint:
+    """Makes racing callers meet between their read and their write, so that a missing guard always shows.
+
+    Where a guard lets only one of them come this far, the others never arrive and the wait ends by itself.
+    """
+
+    def __init__(self, callers: int, *, patience: float = 0.3) -> None:
+        self._barrier = Barrier(callers)
+        self._patience = patience
+
+    def wait(self) -> None:
+        try:
+            self._barrier.wait(timeout=self._patience)
+        except BrokenBarrierError:
+            return

@@ -1,0 +1,135 @@
+"""One claim and many hands: whoever moves it first wins, and everybody else is told."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+
+import pytest
+
+from coupons.enums import ClaimState, OrderState
+from coupons.models import Claim, Order, Redemption
+from coupons.services.expiry import expire_claims, release_expired_locks
+from coupons.services.orders import order_lock, order_redeem, order_refund, order_release
+from tests import factories
+from tests.concurrency.crowd import rush, tally
+from tests.factories import NOW
+from tests.invariants import assert_invariants
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROUNDS = 20
+
+
+def lock(claims: list[Claim], reference: str, product, now: datetime = NOW) -> Order:
+    return order_lock(
+        shopper=claims[0].shopper,
+        reference=reference,
+        items=[factories.cart_item(product)],
+        claim_ids=[claim.public_id for claim in claims],
+        now=now,
+    )
+
+
+def lock_and_redeem(claim: Claim, reference: str, product) -> Order:
+    return order_redeem(order=lock([claim], reference, product), now=NOW)
+
+
+@pytest.mark.reliability(3)
+def test_one_claim_redeemed_on_fifty_orders() -> None:
+    claim, product = factories.make_claim(), factories.make_product()
+    results = rush([partial(lock_and_redeem, claim, f"A-{number}", product) for number in range(50)], threads=50)
+    kinds = tally(results)
+    assert kinds["done"] == 1
+    assert kinds["AlreadyRedeemed"] + kinds["ClaimLocked"] == 49
+    assert Redemption.objects.filter(claim=claim).count() == 1
+    assert_invariants(claim.coupon)
+
+
+@pytest.mark.reliability(3)
+def test_one_order_paid_by_thirty_threads() -> None:
+    claim = factories.make_claim()
+    order = lock([claim], "A-1", factories.make_product())
+    results = rush([partial(order_redeem, order=order, now=NOW)] * 30)
+    assert tally(results) == {"done": 1, "WrongOrderState": 29}
+    assert_invariants(claim.coupon)
+
+
+@pytest.mark.reliability(17)
+def test_one_order_refunded_by_thirty_threads() -> None:
+    claim = factories.make_claim()
+    order = order_redeem(order=lock([claim], "A-1", factories.make_product()), now=NOW)
+    results = rush([partial(order_refund, order=order, now=NOW)] * 30)
+    assert tally(results) == {"done": 1, "WrongOrderState": 29}
+    assert_invariants(claim.coupon)
+
+
+@pytest.mark.reliability(6)
+def test_paying_against_cancelling() -> None:
+    product = factories.make_product()
+    for number in range(ROUNDS):
+        claim = factories.make_claim()
+        order = lock([claim], f"A-{number}", product)
+        results = rush([partial(order_redeem, order=order, now=NOW), partial(order_release, order=order, now=NOW)])
+        assert tally(results) == {"done": 1, "WrongOrderState": 1}
+        claim.refresh_from_db()
+        order.refresh_from_db()
+        assert (claim.state, order.state) in {
+            (ClaimState.REDEEMED, OrderState.REDEEMED),
+            (ClaimState.AVAILABLE, OrderState.RELEASED),
+        }
+        assert_invariants(claim.coupon)
+
+
+@pytest.mark.reliability(6)
+def test_paying_against_the_end_of_the_lock() -> None:
+    product = factories.make_product()
+    for number in range(ROUNDS):
+        claim = factories.make_claim()
+        order = lock([claim], f"A-{number}", product)
+        late = order.lock_expires_at
+        rush([partial(order_redeem, order=order, now=late), partial(release_expired_locks, now=late)])
+        claim.refresh_from_db()
+        order.refresh_from_db()
+        assert (claim.state, order.state) in {
+            (ClaimState.REDEEMED, OrderState.REDEEMED),
+            (ClaimState.AVAILABLE, OrderState.RELEASED),
+        }
+        assert_invariants(claim.coupon)
+
+
+@pytest.mark.reliability(7)
+def test_ordering_against_the_expiry_job() -> None:
+    product = factories.make_product()
+    for number in range(ROUNDS):
+        claim = factories.make_claim(usable_days=1)
+        just_before = claim.expires_at - timedelta(microseconds=1)
+        rush(
+            [
+                partial(lock, [claim], f"A-{number}", product, just_before),
+                partial(expire_claims, now=claim.expires_at),
+            ]
+        )
+        claim.refresh_from_db()
+        assert claim.state in {ClaimState.LOCKED, ClaimState.EXPIRED}
+        assert_invariants(claim.coupon)
+
+
+@pytest.mark.reliability(10)
+def test_two_claims_in_opposite_order_never_deadlock() -> None:
+    shopper, product = factories.make_shopper(), factories.make_product()
+    for number in range(ROUNDS):
+        one, two = (factories.make_claim(shopper=shopper) for _ in range(2))
+        results = rush(
+            [partial(lock, [one, two], f"A-{number}", product), partial(lock, [two, one], f"B-{number}", product)]
+        )
+        assert tally(results) == {"done": 1, "ClaimLocked": 1}
+
+
+def test_one_reference_sent_by_thirty_threads_is_one_order() -> None:
+    shopper, product = factories.make_shopper(), factories.make_product()
+    claim = factories.make_claim(shopper=shopper)
+    results = rush([partial(lock, [claim], "A-1", product)] * 30)
+    assert tally(results)["done"] == 1
+    assert set(tally(results)) <= {"done", "ReferenceTaken", "ClaimLocked"}
+    assert Order.objects.count() == 1
