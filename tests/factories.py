@@ -20,6 +20,7 @@ from users.models import Profile, User
 # A Saturday noon in Shanghai: far from every midnight. Windows made here are open at this moment and at the
 # real clock's, so that a test may use services (which take `now`) and faces (which read the clock) alike.
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+THAT_MORNING = NOW - timedelta(hours=2)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 LONG_FROM_NOW = datetime(2100, 1, 1, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"  # of test accounts only
@@ -112,10 +113,13 @@ def make_claim(
     shopper: User | None = None,
     coupon: Coupon | None = None,
     channel: ClaimChannel = ClaimChannel.WEB,
-    now: datetime = NOW,
+    now: datetime = THAT_MORNING,
     **coupon_fields: Any,
 ) -> Claim:
-    """A claim made as a shopper makes one; further keyword arguments describe the coupon when none is given."""
+    """A claim made as a shopper makes one, two hours before `NOW`, so that it is usable then.
+
+    Further keyword arguments describe the coupon when none is given.
+    """
     return claim_create(
         shopper=shopper or make_shopper(), coupon=coupon or make_coupon(**coupon_fields), channel=channel, now=now
     )
