@@ -199,15 +199,7 @@ def _quality(clusters: Clusters) -> dict[str, Any]:
         "silhouette": _rounded(clusters.chosen.silhouette),
         "stability": _rounded(clusters.chosen.stability),
         "inertia": _rounded(clusters.inertia),
-        "candidates": [
-            {
-                "k": candidate.k,
-                "silhouette": _rounded(candidate.silhouette),
-                "stability": _rounded(candidate.stability),
-                "smallest": _rounded(candidate.smallest),
-            }
-            for candidate in clusters.candidates
-        ],
+        "candidates": clusters.measured,
     }
 
 

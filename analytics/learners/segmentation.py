@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,11 @@ class Clusters:
     candidates: tuple[Candidate, ...]
     inertia: float
 
+    @property
+    def measured(self) -> list[dict[str, float]]:
+        """What was measured of each candidate, for keeping."""
+        return measured_of(self.candidates)
+
 
 def fit_clusters(points: Matrix, *, seed: int) -> Clusters:
     """Learns the clusters of a sample of standardised points.
@@ -111,10 +116,9 @@ def choose(candidates: tuple[Candidate, ...]) -> Candidate:
     Raises:
         Degenerate: every one has too small a cluster, or the best is not separated or not reproducible.
     """
-    measured = {"candidates": [(c.k, round(c.silhouette, 4), round(c.stability, 4)) for c in candidates]}
     large_enough = [candidate for candidate in candidates if candidate.smallest >= SMALLEST_SHARE]
     if not large_enough:
-        raise Degenerate("no_groups", **measured)
+        raise Degenerate("no_groups", candidates=measured_of(candidates))
     best = max(large_enough, key=lambda candidate: candidate.silhouette)
     finer = [
         candidate
@@ -123,8 +127,13 @@ def choose(candidates: tuple[Candidate, ...]) -> Candidate:
     ]
     chosen = max(finer, key=lambda candidate: candidate.k) if finer else best
     if chosen.silhouette < WORST_SILHOUETTE or chosen.stability < WORST_STABILITY:
-        raise Degenerate("unstable", **measured)
+        raise Degenerate("unstable", candidates=measured_of(candidates))
     return chosen
+
+
+def measured_of(candidates: tuple[Candidate, ...]) -> list[dict[str, float]]:
+    """Returns the candidates as plain figures of four decimals."""
+    return [{name: round(number, 4) for name, number in asdict(candidate).items()} for candidate in candidates]
 
 
 def label_points(points: Matrix, centres: Matrix) -> Labels:

@@ -70,7 +70,7 @@ def tags_replace(
         cursor.execute(f"CREATE TEMPORARY TABLE {STAGING} (shopper_id bigint PRIMARY KEY, name varchar(64) NOT NULL)")
         for chunk in _chunks(_checked(assignments, prefix)):
             _stage(cursor, chunk)
-        values = {"source": source.value, "prefix": prefix, "length": len(prefix)}
+        values: dict[str, Any] = {"source": source.value, "prefix": prefix, "length": len(prefix)}
         cursor.execute(DELETE_STALE, values)
         cursor.execute(MERGE, {**values, "now": moment(now), "expires_at": expires_at and moment(expires_at)})
         written = int(cursor.rowcount)

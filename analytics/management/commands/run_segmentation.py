@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.utils.timezone import is_naive
 from analytics.enums import Job, RunState
 from analytics.errors import RunInProgress
 from analytics.jobs.segmentation import DEFAULT_SEED, run_segmentation
+from analytics.selectors.features import Chunk
 from analytics.selectors.runs import last_published
 from config.kernel.clock import database_now, shop_zone, start_of_shop_day
 from config.kernel.progress import progress
@@ -38,7 +40,7 @@ class Command(BaseCommand):
         if options["seed"] < 0:
             raise CommandError("--seed must not be negative.")
         try:
-            run = run_segmentation(now=database_now(), as_of=as_of, seed=options["seed"], progress=progress)
+            run = run_segmentation(now=database_now(), as_of=as_of, seed=options["seed"], progress=_in_chunks)
         except RunInProgress as refusal:
             raise CommandError(refusal.sentence) from refusal
         if run.state == RunState.SKIPPED:
@@ -51,6 +53,10 @@ class Command(BaseCommand):
         )
         for key, size in sorted(metrics["sizes"].items(), key=lambda pair: -pair[1]):
             self.stdout.write(f"  segment:{key}  {size}")
+
+
+def _in_chunks(items: Iterable[Chunk], *, label: str, total: int | None) -> Iterable[Chunk]:
+    return progress(items, label=label, total=total, unit="chunk")
 
 
 def _moment(text: str) -> datetime:

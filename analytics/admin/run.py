@@ -1,0 +1,92 @@
+"""Runs: what was looked at, what came of it, and how good it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from analytics.enums import RunState, WindowEnd
+from analytics.models import Run, Segment
+from config.kernel.admin_tools import ReadOnlyMixin, ShopModelAdmin
+
+STATE_COLOURS = {
+    RunState.RUNNING.label: "info",
+    RunState.PUBLISHED.label: "success",
+    RunState.SKIPPED.label: "warning",
+    RunState.FAILED.label: "danger",
+}
+FIGURES = (
+    ("shoppers", gettext_lazy("Shoppers with a purchase")),
+    ("tagged", gettext_lazy("Shoppers tagged")),
+    ("fitted", gettext_lazy("Shoppers learned from")),
+    ("k", gettext_lazy("Segments")),
+    ("silhouette", gettext_lazy("Silhouette (-1 to 1, higher is better separated)")),
+    ("stability", gettext_lazy("Agreement with groupings of 80 % resamples (1 is the same)")),
+    ("agreement_with_last_night", gettext_lazy("Agreement with the tags of the run before (1 is the same)")),
+    ("inertia", gettext_lazy("Inertia")),
+    ("seconds", gettext_lazy("Seconds")),
+    ("peak_memory_mib", gettext_lazy("Peak memory in MiB")),
+)
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnlyMixin, ShopModelAdmin):
+    class Media:
+        css = {"all": ["analytics/charts.css"]}
+
+    list_display = ("id", "job", "show_state", "show_reason", "started_at", "window_end", "show_k", "show_silhouette")
+    list_display_links = ("id", "job")
+    list_filter = (("state", ChoicesDropdownFilter), ("job", ChoicesDropdownFilter))
+    list_filter_submit = True
+    fieldsets = (
+        (None, {"fields": ("job", "show_state", "show_reason", "started_at", "finished_at")}),
+        (gettext_lazy("Looked at"), {"fields": ("window_start", "window_end", "show_window_end", "seed")}),
+        (gettext_lazy("Figures"), {"fields": ("show_metrics",)}),
+    )
+    readonly_fields = ("show_state", "show_reason", "show_window_end", "show_metrics")
+
+    @display(description=gettext_lazy("state"), ordering="state", label=STATE_COLOURS)
+    def show_state(self, run: Run) -> str:
+        return str(run.get_state_display())
+
+    @display(description=gettext_lazy("reason"))
+    def show_reason(self, run: Run) -> str:
+        return run.reason_text or "–"
+
+    @display(description=gettext_lazy("end of the window"))
+    def show_window_end(self, run: Run) -> str:
+        value = run.parameters.get("window_ends_with")
+        return str(WindowEnd(value).label) if value in WindowEnd.values else "–"
+
+    @display(description=gettext_lazy("segments"))
+    def show_k(self, run: Run) -> str:
+        return str(run.metrics.get("k", "–"))
+
+    @display(description=gettext_lazy("silhouette"))
+    def show_silhouette(self, run: Run) -> str:
+        return str(run.metrics.get("silhouette", "–"))
+
+    @display(description=gettext_lazy("figures"))
+    def show_metrics(self, run: Run) -> str:
+        return render_to_string("admin/analytics/run/metrics.html", readable_metrics(run))
+
+
+def readable_metrics(run: Run) -> dict[str, Any]:
+    """Returns a run's figures under titles: single ones, one row per k, one row per segment."""
+    metrics = run.metrics
+    figures = [(str(title), metrics[name]) for name, title in FIGURES if metrics.get(name) is not None]
+    sizes = metrics.get("sizes", {})
+    names = {segment.key: str(segment) for segment in Segment.objects.filter(key__in=sizes)}
+    return {
+        "figures": figures,
+        "candidates": metrics.get("candidates", []),
+        "chosen_k": metrics.get("k"),
+        "sizes": [(names.get(key, key), f"{size:,}") for key, size in sorted(sizes.items(), key=lambda pair: -pair[1])],
+        "empty": _("Nothing was measured."),
+    }
