@@ -8,15 +8,11 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import F
 
-from config.kernel.errors import Busy
 from config.kernel.locks import busy_when_locked
 from coupons.enums import StockMovementKind
 from coupons.errors import SoldOut, StockTooSmall, StockUnlimited
 from coupons.models import Coupon, Stock, StockBucket, StockMovement
 from users.models import User
-
-# How often a look at the buckets may be overtaken by a refill before the shopper is asked to retry.
-TAKE_ATTEMPTS = 3
 
 
 def stock_open(
@@ -110,20 +106,15 @@ def stock_take_one(*, coupon_id: int, stock: Stock) -> None:
 
     Raises:
         SoldOut: nothing is left, at an instant during this call.
-        Busy: refills overtook every look; a retry will find stock.
     """
     if stock.is_unlimited:
         return
     if stock.bucket_count == 1:
-        if _take_from_single(coupon_id):
-            return
+        taken = _take_from_single(coupon_id)
+    else:
+        taken = _take_from_free_bucket(coupon_id, stock.bucket_count) or _take_from_any_bucket(coupon_id)
+    if not taken:
         raise SoldOut
-    for _attempt in range(TAKE_ATTEMPTS):
-        if _take_from_free_bucket(coupon_id, stock.bucket_count) or _take_from_held_bucket(coupon_id):
-            return
-        if not StockBucket.objects.filter(coupon_id=coupon_id, remaining__gt=0).exists():
-            raise SoldOut
-    raise Busy
 
 
 def _take_from_single(coupon_id: int) -> bool:
@@ -152,11 +143,15 @@ def _take_from_free_bucket(coupon_id: int, bucket_count: int) -> bool:
         return cursor.rowcount == 1
 
 
-def _take_from_held_bucket(coupon_id: int) -> bool:
-    bucket = StockBucket.objects.select_for_update().filter(coupon_id=coupon_id, remaining__gt=0).order_by("pk").first()
-    if bucket is None:
+def _take_from_any_bucket(coupon_id: int) -> bool:
+    # Waits for every bucket in turn, in the one order that all use. With all of them held the sum is exact, so
+    # that "nothing left" is true at this instant and no unit can hide in another transaction.
+    buckets = StockBucket.objects.select_for_update().filter(coupon_id=coupon_id).order_by("pk")
+    full = next((bucket for bucket in list(buckets) if bucket.remaining), None)
+    if full is None:
         return False
-    return bool(StockBucket.objects.filter(pk=bucket.pk, remaining__gt=0).update(remaining=F("remaining") - 1))
+    StockBucket.objects.filter(pk=full.pk).update(remaining=F("remaining") - 1)
+    return True
 
 
 def _lock_limited_stock(coupon: Coupon) -> Stock:
