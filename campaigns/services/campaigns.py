@@ -16,6 +16,7 @@ from config.kernel.history import set_history
 from config.kernel.locks import busy_when_locked
 from coupons.enums import CouponStatus
 from coupons.models import Coupon
+from coupons.models.coupon import CouponQuerySet
 from coupons.services.publishing import coupon_end, coupon_pause, coupon_publish, coupon_resume
 from users.models import User
 
@@ -131,11 +132,11 @@ def _publish_coupon(coupon: Coupon, actor: User, now: datetime) -> None:
         ) from error
 
 
-def _own_coupons(campaign: Campaign) -> QuerySet[Coupon]:
+def _own_coupons(campaign: Campaign) -> CouponQuerySet:
     elsewhere = CampaignCoupon.objects.filter(coupon=OuterRef("pk"), campaign__status=CampaignStatus.PUBLISHED).exclude(
         campaign=campaign
     )
-    return campaign.coupons.filter(~Exists(elsewhere))
+    return Coupon.objects.filter(~Exists(elsewhere), campaigns=campaign)
 
 
 def _move_coupons(coupons: QuerySet[Coupon], service: Callable[..., Coupon], actor: User, now: datetime) -> None:
