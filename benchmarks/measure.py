@@ -1,0 +1,125 @@
+"""The measurements: each target under each crowd, in turns, so that a noisy minute hits all of them alike."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from benchmarks.load import Order, Tally
+from benchmarks.prepare import assert_exact, open_coupon
+from config.env import BASE_DIR
+from config.kernel.progress import progress
+
+CLAIMS = "/api/v1/claims"
+NOTHING = "/baseline/nothing"
+NAIVE = "/baseline/naive-claims"
+BUCKETS = 16
+WARM_UP_SECONDS = 60
+# What a stuck server costs at most, beyond the time asked for.
+GRACE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Target:
+    """One line of the table: where to send, on what stock, and which answer is right."""
+
+    key: str
+    name: str
+    path: str
+    has_stock: bool
+    bucket_count: int
+    expected: str
+    writes_claims: bool = True
+
+
+TARGETS = (
+    Target("a", "view that does nothing", NOTHING, True, 1, "201", writes_claims=False),
+    Target("b", "naive claim, one locked row", NAIVE, True, 1, "201"),
+    Target("c", f"claim, {BUCKETS} buckets", CLAIMS, True, BUCKETS, "201"),
+    Target("c1", "claim, one row of stock", CLAIMS, True, 1, "201"),
+    Target("d", "claim refused: sold out", CLAIMS, False, BUCKETS, "409"),
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one target did under one crowd; the middle of its rounds."""
+
+    target: Target
+    clients: int
+    per_second: float
+    slowest_per_second: float
+    fastest_per_second: float
+    p50: float
+    p99: float
+    answers: int
+    errors: int
+
+
+def measure(
+    *, port: int, sessions: list[list[str]], crowds: Sequence[int], seconds: float, rounds: int
+) -> list[Figures]:
+    """Measures every target under every crowd.
+
+    Args:
+        crowds: how many connections are kept busy at once.
+        seconds: how long one round of one target lasts; it ends early when every shopper has asked once.
+    """
+    steps = [(clients, turn, target) for clients in crowds for turn in range(rounds) for target in TARGETS]
+    tallies: dict[tuple[int, str], list[Tally]] = {}
+    _warm_up(port, sessions, crowds)
+    for clients, _turn, target in progress(steps, label="Measuring", unit="round"):
+        tallies.setdefault((clients, target.key), []).append(_run(target, port, sessions, clients, seconds))
+    return [_figures(target, clients, tallies[clients, target.key]) for clients in crowds for target in TARGETS]
+
+
+def _warm_up(port: int, sessions: list[list[str]], crowds: Sequence[int]) -> None:
+    # Every session has to reach the cache, every thread of every worker to open its connection.
+    _run(TARGETS[0], port, sessions, max(crowds), seconds=WARM_UP_SECONDS)
+    for target in TARGETS[1:]:
+        _run(target, port, sessions, max(crowds), seconds=2)
+
+
+def _run(target: Target, port: int, sessions: list[list[str]], clients: int, seconds: float) -> Tally:
+    coupon = open_coupon(stock=len(sessions) if target.has_stock else 0, bucket_count=target.bucket_count)
+    body = json.dumps({"coupon": str(coupon.public_id)})
+    tally = _send(Order(port, target.path, body, clients, seconds, sessions))
+    if target.writes_claims:
+        assert_exact(coupon, claimed=tally.statuses.get("201", 0))
+    return tally
+
+
+def _send(order: Order) -> Tally:
+    finished = subprocess.run(
+        [sys.executable, "-m", "benchmarks.load"],
+        input=json.dumps(asdict(order)),
+        cwd=BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=order.seconds + GRACE_SECONDS,
+    )
+    return Tally(**json.loads(finished.stdout))
+
+
+def _figures(target: Target, clients: int, tallies: Iterable[Tally]) -> Figures:
+    tallies = list(tallies)
+    rates = sorted(tally.statuses.get(target.expected, 0) / tally.seconds for tally in tallies)
+    latencies = [latency for tally in tallies for latency in tally.latencies]
+    percentiles = statistics.quantiles(latencies, n=100)
+    answers = sum(sum(tally.statuses.values()) for tally in tallies)
+    return Figures(
+        target=target,
+        clients=clients,
+        per_second=statistics.median(rates),
+        slowest_per_second=rates[0],
+        fastest_per_second=rates[-1],
+        p50=percentiles[49],
+        p99=percentiles[98],
+        answers=answers,
+        errors=answers - sum(tally.statuses.get(target.expected, 0) for tally in tallies),
+    )

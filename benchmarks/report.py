@@ -1,0 +1,50 @@
+"""The table, and the page that keeps it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.measure import Figures
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+RATIOS = (("c", "a"), ("c", "b"), ("c1", "b"), ("d", "a"))
+
+
+def table(figures: Sequence[Figures]) -> str:
+    """Returns the figures and their ratios as Markdown."""
+    lines = [
+        "| clients | | target | requests/s | slowest – fastest round | p50 ms | p99 ms | answers | errors |",
+        "|--:|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    lines += [
+        f"| {row.clients} | {row.target.key} | {row.target.name} | {row.per_second:,.0f} "
+        f"| {row.slowest_per_second:,.0f} – {row.fastest_per_second:,.0f} | {row.p50:.1f} | {row.p99:.1f} "
+        f"| {row.answers:,} | {row.errors} |"
+        for row in figures
+    ]
+    lines += ["", f"| clients | {' | '.join(f'{one}/{other}' for one, other in RATIOS)} |", "|--:" * 5 + "|"]
+    rates = {(row.clients, row.target.key): row.per_second for row in figures}
+    for clients in sorted({row.clients for row in figures}):
+        ratios = (rates[clients, one] / rates[clients, other] for one, other in RATIOS)
+        lines.append(f"| {clients} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |")
+    return "\n".join(lines)
+
+
+def conditions(seconds: float, rounds: int, workers: int, postgres: str) -> str:
+    """Returns one sentence about where and how the figures were taken."""
+    return (
+        f"Taken on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores shared by gunicorn ({workers} workers of "
+        f"8 threads), PostgreSQL {postgres} (every commit flushed to disk), Valkey and the load generator; "
+        f"Python {platform.python_version()}; {rounds} rounds of {seconds:g} s each, the middle one shown."
+    )
+
+
+def write(page: Path, text: str) -> None:
+    """Puts the text between the page's two marks."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
