@@ -170,7 +170,8 @@ def _coupon(
 def _category_names(product_ids: Mapping[int, int]) -> dict[int, CategoryName]:
     """Returns the shelf's names by product number."""
     shelves = {
-        pk: CategoryName(english, chinese) for pk, english, chinese in Category.objects.values_list("pk", "name_en", "name_zh")
+        pk: CategoryName(english, chinese)
+        for pk, english, chinese in Category.objects.values_list("pk", "name_en", "name_zh")
     }
     category_of = dict(Product.objects.values_list("pk", "category_id"))
     return {number: shelves[category_of[pk]] for number, pk in product_ids.items()}

@@ -81,7 +81,7 @@ class IdSource:
 
 def _copy(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     quote = connection.ops.quote_name
-    by_attribute = {field.attname: field.column for field in model._meta.concrete_fields}
+    by_attribute = {field.attname: str(field.column) for field in model._meta.concrete_fields}
     columns = ", ".join(quote(by_attribute[field]) for field in fields)
     with connection.cursor() as cursor:
         cursor.copy_expert(

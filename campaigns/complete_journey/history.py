@@ -46,6 +46,7 @@ def load_history(*, households: Households, promotions: Promotions, now: datetim
     coupons = load_campaigns(
         promotions=promotions, faces=faces, limits=limits_of(claims), shopper_ids=shoppers, product_ids=products
     )
+    reader = ReceiptReader(claims=claims, coverage=promotions.coverage, faces=faces, fuel=fuel_products())
     history = load_orders(
         baskets=progress(
             read_baskets(set(households.first_bought_at) if households.is_sample else None),
@@ -53,7 +54,7 @@ def load_history(*, households: Households, promotions: Promotions, now: datetim
             total=households.basket_count,
             unit="order",
         ),
-        reader=ReceiptReader(claims=claims, coverage=promotions.coverage, faces=faces, fuel=fuel_products()),
+        reader=reader,
         shopper_ids=shoppers,
         product_ids=products,
         now=now,
@@ -63,7 +64,8 @@ def load_history(*, households: Households, promotions: Promotions, now: datetim
         if claim_id is not None:
             amounts[claim_id] += amount
     load_claims(claims=claims, coupons=coupons, shopper_ids=shoppers, orders=history.placed, amounts=amounts)
-    _write_line_discounts(history, claims, coupons)
+    other = _coupon_of_unknown_campaigns(median_low(reader.unclaimed_amounts or [1]))
+    _write_line_discounts(history, claims, coupons, other)
     copy_rows(
         BehaviourEvent,
         EVENT_FIELDS,
@@ -85,32 +87,27 @@ def _match(promotions: Promotions) -> tuple[list[Match], FaceValues]:
 
 
 def _write_line_discounts(
-    history: History, claims: Iterable[PlannedClaim], coupons: Mapping[CouponKey, Coupon]
+    history: History, claims: Iterable[PlannedClaim], coupons: Mapping[CouponKey, Coupon], other: Coupon
 ) -> None:
-    unclaimed = [amount for _, claim_id, amount in history.discounts if claim_id is None]
-    other = _coupon_of_unknown_campaigns(median_low(unclaimed)) if unclaimed else None
-    coupon_of = {claim.claim_id: coupons[claim.coupon].pk for claim in claims}
-    if other is not None:
-        write_used_up_stock({other: 0})
+    coupon_of: dict[int | None, int] = {claim.claim_id: coupons[claim.coupon].pk for claim in claims}
+    coupon_of[None] = other.pk
     copy_rows(
         OrderLineDiscount,
         ["line_id", "coupon_id", "claim_id", "amount"],
-        (
-            (line_id, other.pk if claim_id is None and other else coupon_of[claim_id or 0], claim_id, amount)
-            for line_id, claim_id, amount in history.discounts
-        ),
+        ((line_id, coupon_of[claim_id], claim_id, amount) for line_id, claim_id, amount in history.discounts),
     )
 
 
 def _coupon_of_unknown_campaigns(amount: int) -> Coupon:
     """Writes the one coupon that stands for all that came from newspapers and packages, without a claim."""
     starts_at, ends_at = start_of_shop_day(FIRST_DAY), end_of_shop_day(LAST_DAY)
-    return Coupon.objects.create(
+    coupon = Coupon.objects.create(
         title_en="Manufacturers' coupons from outside any campaign",
         title_zh="活动之外的厂商优惠券",
         description_en="Stands for all coupons that tills took in 2017 without a campaign being known; nobody claimed "
         "them here. Its amount is the median of what they took off a line.",
-        description_zh="代表 2017 年收银台收取、但不属于任何已知活动的全部优惠券;没有领取记录。金额为每行抵扣的中位数。",
+        description_zh="代表 2017 年收银台收取、但不属于任何已知活动的全部优惠券;没有领取记录。"
+        "金额为每行抵扣的中位数。",
         status=CouponStatus.ENDED,
         benefit_type=BenefitType.AMOUNT_OFF,
         amount_off=amount,
@@ -120,6 +117,8 @@ def _coupon_of_unknown_campaigns(amount: int) -> Coupon:
         published_at=starts_at,
         created_at=starts_at,
     )
+    write_used_up_stock({coupon: 0})
+    return coupon
 
 
 def _redemption_events(
@@ -136,7 +135,7 @@ def _redemption_events(
     for match in matches:
         household_id, key, day = match.redemption
         order = None if match.basket_id is None else history.placed[match.basket_id]
-        noon = to_shop_time(datetime.combine(day, NOON))  # noqa: DTZ001 - becomes the shop's noon
+        noon = to_shop_time(datetime.combine(day, NOON))
         amount = amounts.get(claim_of.get(id(match), 0))
         data = {"campaign": f"cj-{key.campaign_id}", "evidence": match.evidence.value}
         yield (

@@ -63,9 +63,7 @@ def match_redemptions(
         day = (basket.household_id, basket.store_date)
         if day in open_days and any(is_sold(row) for row in basket.rows):
             receipts[day].append(basket)
-    return [
-        match for day, of_day in open_days.items() for match in _match_day(of_day, receipts.get(day, []), coverage)
-    ]
+    return [match for day, of_day in open_days.items() for match in _match_day(of_day, receipts.get(day, []), coverage)]
 
 
 def _match_day(

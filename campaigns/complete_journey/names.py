@@ -86,7 +86,7 @@ class Name:
 def category_names() -> dict[tuple[str, str], Name]:
     """Returns the names of departments and categories by level and the till's name."""
     table = files("campaigns.complete_journey").joinpath("category_names.csv")
-    with table.open(encoding="utf-8", newline="") as file:
+    with table.open(encoding="utf-8") as file:
         return {(row["level"], row["source"]): Name(row["name_en"], row["name_zh"]) for row in csv.DictReader(file)}
 
 

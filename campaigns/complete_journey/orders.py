@@ -91,6 +91,8 @@ class ReceiptReader:
         self._coverage = coverage
         self._faces = faces
         self._fuel = fuel
+        # What tills took for coupons that no claim is known of, as it stands on the receipts.
+        self.unclaimed_amounts: list[int] = []
         self._claims: defaultdict[int, list[PlannedClaim]] = defaultdict(list)
         for claim in claims:
             if claim.match is not None and claim.match.basket_id is not None:
@@ -112,6 +114,8 @@ class ReceiptReader:
                 tally.empty_rows += coupon == 0
                 continue
             tally.sold_rows += 1
+            if coupon and not self.holds_claims(basket.basket_id):
+                self.unclaimed_amounts.append(coupon)
             # Fuel is counted in thousandths of a gallon: a filling is one.
             quantity = 1 if row.product_id in self._fuel else max(1, row.quantity)
             sales.append(Sale(row.product_id, quantity, to_shop_money(row.sales + row.coupon_match), coupon))

