@@ -1,0 +1,215 @@
+"""Retries: the same key is the same write, at once, later, and after a restart of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connections
+from rest_framework.test import APIClient
+
+from coupons.models import Claim, Coupon, Order, Product
+from tests.api.calls import API, assert_problem, get, new_key, post
+from tests.concurrency.crowd import rush
+from tests.factories import (
+    api_client_for,
+    integrator_client,
+    make_application,
+    make_claim,
+    make_coupon,
+    make_product,
+    make_shopper,
+)
+from users.models import User
+
+pytestmark = pytest.mark.django_db
+
+# An attempt that meets another one in flight asks again; the first is done long before.
+ATTEMPTS = 200
+
+
+def copy_of(client: APIClient) -> APIClient:
+    """Returns a client with the same token: threads must not share one."""
+    copy = APIClient()
+    copy.credentials(**client._credentials)
+    return copy
+
+
+def until_answered(call: Callable[[], Any]) -> tuple[Any, int]:
+    """Calls until the answer is not "in flight"; returns it and how often it was."""
+    for in_flight in range(ATTEMPTS):
+        response = call()
+        if response.status_code != 409 or response.json()["code"] != "idempotency_in_flight":
+            return response, in_flight
+        assert response["Retry-After"] == "1"
+    raise AssertionError("in flight for ever")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAHundredAtOnce:
+    @pytest.mark.reliability(13)
+    def test_the_same_key_has_one_effect_and_one_answer(self) -> None:
+        coupon, shopper, client = make_coupon(limit_per_shopper=1_000), make_shopper(), integrator_client()
+        body = {"coupon": str(coupon.public_id), "shopper": str(shopper.public_id)}
+
+        def claim() -> Any:
+            return until_answered(lambda: post(copy_of(client), "claims", body, key="once"))[0]
+
+        answers = rush([claim] * 100, threads=50)
+
+        assert {answer.status_code for answer in answers} == {201}
+        assert len({answer.content for answer in answers if answer.get("Idempotency-Replayed")}) == 1
+        assert {answer.json()["id"] for answer in answers} == {str(Claim.objects.get().public_id)}
+        assert sum(answer.get("Idempotency-Replayed") is None for answer in answers) == 1
+        assert coupon.stock.remaining() == 99
+
+    @pytest.mark.reliability(13)
+    def test_control_without_a_common_key_each_call_has_its_effect(self) -> None:
+        coupon, shopper, client = make_coupon(limit_per_shopper=1_000), make_shopper(), integrator_client()
+        body = {"coupon": str(coupon.public_id), "shopper": str(shopper.public_id)}
+
+        rush([lambda: post(copy_of(client), "claims", body)] * 20, threads=20)
+
+        assert Claim.objects.count() == 20
+
+    @pytest.mark.reliability(13)
+    def test_an_order_is_redeemed_once(self) -> None:
+        client, claim = integrator_client(), make_claim()
+        order = lock(client, claim)
+
+        def redeem() -> Any:
+            return until_answered(lambda: post(copy_of(client), f"orders/{order}/redeem", key="once"))[0]
+
+        answers = rush([redeem] * 30, threads=30)
+
+        assert {answer.status_code for answer in answers} == {200}
+        assert claim.redemptions.count() == 1
+
+    @pytest.mark.reliability(17)
+    def test_a_refund_that_is_sent_fifty_times_gives_back_once(self) -> None:
+        client, claim = integrator_client(), make_claim()
+        order = lock(client, claim)
+        post(client, f"orders/{order}/redeem")
+
+        answers = rush([lambda: post(copy_of(client), f"orders/{order}/refund")] * 50, threads=30)
+
+        assert sorted(answer.status_code for answer in answers) == [200, *[409] * 49]
+        assert claim.entries.filter(reason="order_refunded").count() == 1
+
+    @pytest.mark.reliability(18)
+    def test_the_answer_is_the_same_after_a_restart(self) -> None:
+        coupon, client = make_coupon(), integrator_client()
+        body = {"coupon": str(coupon.public_id), "shopper": str(make_shopper().public_id)}
+        first = post(client, "claims", body, key="once")
+
+        cache.clear()
+        connections.close_all()
+        second = post(copy_of(client), "claims", body, key="once")
+
+        assert (second.status_code, second.json()) == (201, first.json())
+        assert second["Idempotency-Replayed"] == "true"
+        assert Claim.objects.count() == 1
+
+
+def lock(client: APIClient, claim: Claim) -> str:
+    body = {
+        "shopper": str(claim.shopper.public_id),
+        "reference": new_key(),
+        "lines": [{"sku": make_product().sku, "quantity": 1}],
+        "claims": [str(claim.public_id)],
+    }
+    order: str = post(client, "orders", body).json()["id"]
+    return order
+
+
+@pytest.mark.reliability(14)
+def test_the_same_key_with_another_body_is_refused(shopper_client: APIClient) -> None:
+    first, other = make_coupon(), make_coupon()
+    post(shopper_client, "claims", {"coupon": str(first.public_id)}, key="k")
+
+    answer = post(shopper_client, "claims", {"coupon": str(other.public_id)}, key="k")
+
+    assert_problem(answer, 422, "idempotency_key_reused")
+    assert Claim.objects.get().coupon == first
+
+
+@pytest.mark.reliability(14)
+def test_the_same_key_on_another_address_is_refused(shopper_client: APIClient, shopper: User) -> None:
+    first, second = (lock(shopper_client, make_claim(shopper=shopper)) for _ in range(2))
+    post(shopper_client, f"orders/{first}/redeem", key="k")
+
+    assert_problem(post(shopper_client, f"orders/{second}/redeem", key="k"), 422, "idempotency_key_reused")
+    assert get(shopper_client, f"orders/{second}").json()["state"] == "locked"
+
+
+def test_the_same_request_written_differently_is_the_same(shop_client: APIClient, coupon: Coupon) -> None:
+    shopper = str(make_shopper().public_id)
+    one = b'{"coupon": "%s", "shopper": "%s"}' % (str(coupon.public_id).encode(), shopper.encode())
+    other = b'{"shopper":"%s","coupon":"%s"}' % (shopper.upper().encode(), str(coupon.public_id).encode())
+
+    answers = [
+        shop_client.generic("POST", f"{API}/claims", body, "application/json", HTTP_IDEMPOTENCY_KEY="k")
+        for body in (one, other)
+    ]
+
+    assert answers[0].json() == answers[1].json()
+    assert answers[1]["Idempotency-Replayed"] == "true"
+
+
+@pytest.mark.reliability(15)
+def test_callers_do_not_share_keys(coupon: Coupon) -> None:
+    one, other = make_shopper(), make_shopper()
+    application = make_application()
+    callers = [
+        (api_client_for(one), {}),
+        (api_client_for(other), {}),
+        (integrator_client(application=application), {"shopper": str(make_shopper().public_id)}),
+        (integrator_client(), {"shopper": str(make_shopper().public_id)}),
+    ]
+
+    answers = [post(client, "claims", {"coupon": str(coupon.public_id), **whose}, key="k") for client, whose in callers]
+
+    assert [answer.status_code for answer in answers] == [201] * 4
+    assert Claim.objects.count() == 4
+    # A new token of the same application is the same caller.
+    again = post(
+        integrator_client(application=application),
+        "claims",
+        {"coupon": str(coupon.public_id), **callers[2][1]},
+        key="k",
+    )
+    assert again.json() == answers[2].json()
+
+
+@pytest.mark.reliability(16)
+def test_a_refused_call_leaves_its_key_unused(shopper_client: APIClient, product: Product) -> None:
+    wrong = {"reference": "SO-1", "lines": [{"sku": product.sku, "quantity": 0}]}
+    changed = {"reference": "SO-1", "lines": [{"sku": product.sku, "quantity": 1}], "expected_payable": "1.00"}
+    right = {"reference": "SO-1", "lines": [{"sku": product.sku, "quantity": 1}]}
+
+    assert post(shopper_client, "orders", wrong, key="k").status_code == 400
+    assert_problem(post(shopper_client, "orders", changed, key="k"), 409, "quote_changed")
+    answer = post(shopper_client, "orders", right, key="k")
+
+    assert answer.status_code == 201, answer.content
+    assert "Idempotency-Replayed" not in answer
+    assert Order.objects.count() == 1
+
+
+@pytest.mark.parametrize("key", ["", " ", "x" * 256, "ключ", "a b"])
+def test_a_write_needs_a_key(shopper_client: APIClient, coupon: Coupon, key: str) -> None:
+    headers = {"HTTP_IDEMPOTENCY_KEY": key} if key else {}
+
+    answer = shopper_client.post(f"{API}/claims", {"coupon": str(coupon.public_id)}, **headers)
+
+    assert_problem(answer, 400, "idempotency_key_missing")
+    assert not Claim.objects.exists()
+
+
+@pytest.mark.parametrize("step", ["redeem", "release", "refund"])
+def test_every_step_of_an_order_needs_a_key(shopper_client: APIClient, shopper: User, step: str) -> None:
+    order = lock(shopper_client, make_claim(shopper=shopper))
+
+    assert_problem(shopper_client.post(f"{API}/orders/{order}/{step}"), 400, "idempotency_key_missing")
