@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
@@ -85,8 +85,7 @@ def _dashboard(request: HttpRequest) -> dict[str, Any]:
         "period_text": _("%(first)s to %(last)s") % {"first": _day(period.first), "last": _day(period.last)},
         "presets": _presets(known, period, campaign_id),
         "cards": _cards(figures),
-        "uses_chart": _uses_chart(drawn, period),
-        "discount_chart": _discount_chart(drawn, period),
+        "charts": _charts(drawn, period),
         "rows": [_table_row(row) for row in rows[:SHOWN_COUPONS]],
         "rows_left_out": max(0, len(rows) - SHOWN_COUPONS),
     }
@@ -132,34 +131,33 @@ def _cards(figures: Totals) -> list[dict[str, str]]:
     ]
 
 
-def _uses_chart(drawn: Sequence[Column], period: Period) -> ColumnChart:
+def _charts(drawn: Sequence[Column], period: Period) -> dict[str, ColumnChart]:
+    # Three drawings rather than one: a drop hands out thousands of claims on the day on which a few are used.
     claims = [column.claims for column in drawn]
     redemptions = [column.redemptions for column in drawn]
-    return ColumnChart(
-        title=_("Claims and redemptions"),
-        description=_("%(claims)s claims and %(redemptions)s redemptions, %(each)s.")
-        % {"claims": f"{sum(claims):,}", "redemptions": f"{sum(redemptions):,}", "each": _each(period)},
-        labels=[_label(column.first, period) for column in drawn],
-        series=[
-            Series(_("Claims"), claims, [f"{number:,}" for number in claims]),
-            Series(_("Redemptions"), redemptions, [f"{number:,}" for number in redemptions]),
-        ],
-    )
+    discounts = [column.discount for column in drawn]
+    in_decimals = [float(to_decimal(amount)) for amount in discounts]
+    return {
+        "claims-chart": _chart(_("Claims"), drawn, period, claims, claims, _count),
+        "redemptions-chart": _chart(_("Redemptions"), drawn, period, redemptions, redemptions, _count),
+        "discount-chart": _chart(_("Discount given"), drawn, period, in_decimals, discounts, format_money),
+    }
 
 
-def _discount_chart(drawn: Sequence[Column], period: Period) -> ColumnChart:
-    amounts = [column.discount for column in drawn]
+def _chart(
+    title: str,
+    drawn: Sequence[Column],
+    period: Period,
+    numbers: Sequence[float],
+    figures: Sequence[int],
+    write: Callable[[int], str],
+) -> ColumnChart:
+    total = {"total": write(sum(figures)), "each": _each(period)}
     return ColumnChart(
-        title=_("Discount given"),
-        description=_("%(amount)s in all, %(each)s.") % {"amount": format_money(sum(amounts)), "each": _each(period)},
+        title=title,
+        description=_("%(total)s in all, %(each)s.") % total,
         labels=[_label(column.first, period) for column in drawn],
-        series=[
-            Series(
-                _("Discount given"),
-                [float(to_decimal(amount)) for amount in amounts],
-                [format_money(amount) for amount in amounts],
-            )
-        ],
+        series=[Series(title, numbers, [write(figure) for figure in figures])],
     )
 
 
@@ -187,6 +185,10 @@ def _label(day: date, period: Period) -> str:
 
 def _day(day: date) -> str:
     return date_format(day, "DATE_FORMAT")
+
+
+def _count(number: int) -> str:
+    return f"{number:,}"
 
 
 def _percent(number: float | None) -> str:

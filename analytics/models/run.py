@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from analytics.enums import Job, RunReason, RunState
@@ -39,7 +40,7 @@ class Run(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_job_display()} {self.started_at:%Y-%m-%d %H:%M}"
+        return f"{self.get_job_display()} {localtime(self.started_at):%Y-%m-%d %H:%M}"
 
     @property
     def reason_text(self) -> str:

@@ -47,14 +47,15 @@ WITH buyer_week AS (
            COUNT(*) AS active_weeks
     FROM buyer_week GROUP BY shopper_id
 ), paid AS (
-    SELECT id, shopper_id, payable, discount, state = %(refunded)s AND closed_at < %(end)s AS is_refunded
+    SELECT id, shopper_id, payable, state = %(refunded)s AND closed_at < %(end)s AS is_refunded,
+           discount > 0 OR id IN (SELECT order_id FROM coupons_redemption) AS is_with_coupon
     FROM coupons_order
     WHERE redeemed_at >= %(start)s AND redeemed_at < %(end)s
 ), orders AS (
     SELECT shopper_id,
            SUM(CASE WHEN is_refunded THEN 1 ELSE 0 END) AS refunds,
            SUM(CASE WHEN is_refunded THEN payable ELSE 0 END) AS refunded_money,
-           SUM(CASE WHEN discount > 0 AND NOT is_refunded THEN 1 ELSE 0 END) AS with_coupon
+           SUM(CASE WHEN is_with_coupon AND NOT is_refunded THEN 1 ELSE 0 END) AS with_coupon
     FROM paid GROUP BY shopper_id
 ), used AS (
     SELECT paid.shopper_id, COUNT(*) AS redemptions

@@ -99,8 +99,8 @@ def totals(*, period: Period, campaign_id: int | None = None) -> Totals:
         redeemed=claims["redeemed"],
         redemptions=redemptions["redemptions"],
         discount=redemptions["discount"] or 0,
-        with_coupon=_sum_up(_with_coupon(paid, campaign_id)),
-        without_coupon=_sum_up(paid.filter(discount=0)),
+        with_coupon=_sum_up(paid.filter(_has_coupon(campaign_id))),
+        without_coupon=_sum_up(paid.exclude(_has_coupon(None))),
     )
 
 
@@ -168,22 +168,32 @@ def _paid_orders(period: Period) -> QuerySet[Order]:
     ).order_by()
 
 
-def _with_coupon(orders: QuerySet[Order], campaign_id: int | None) -> QuerySet[Order]:
+def _has_coupon(campaign_id: int | None) -> Q:
+    redemptions = Redemption.objects.filter(order=OuterRef("pk"))
     if campaign_id is None:
-        return orders.filter(discount__gt=0)
+        return Q(discount__gt=0) | Q(Exists(redemptions))
     discounts = OrderLineDiscount.objects.filter(line__order=OuterRef("pk"), coupon__campaigns=campaign_id)
-    return orders.filter(Exists(discounts))
+    return Q(Exists(discounts)) | Q(Exists(redemptions.filter(claim__coupon__campaigns=campaign_id)))
 
 
-# An order counts once for each of its coupons, however many lines or claims a coupon counted on.
+# An order counts once for each of its coupons, however many lines or claims a coupon counted on. A coupon is on
+# an order when it took something off a line or was redeemed there: of imported history only one may be known.
 ORDERS_OF_COUPONS = """
-SELECT coupon_id, COUNT(*), SUM(goods) FROM (
-    SELECT DISTINCT part.coupon_id, paid.id, paid.subtotal - paid.discount AS goods
-    FROM coupons_order AS paid
+WITH paid AS (
+    SELECT id, subtotal - discount AS goods FROM coupons_order
+    WHERE state = %(paid)s AND placed_at >= %(start)s AND placed_at < %(end)s
+), pair AS (
+    SELECT part.coupon_id, paid.id, paid.goods
+    FROM paid
     JOIN coupons_orderline AS line ON line.order_id = paid.id
     JOIN coupons_orderlinediscount AS part ON part.line_id = line.id
-    WHERE paid.state = %(paid)s AND paid.placed_at >= %(start)s AND paid.placed_at < %(end)s AND paid.discount > 0
-) AS pair
+    UNION
+    SELECT claim.coupon_id, paid.id, paid.goods
+    FROM paid
+    JOIN coupons_redemption AS redemption ON redemption.order_id = paid.id
+    JOIN coupons_claim AS claim ON claim.id = redemption.claim_id
+)
+SELECT coupon_id, COUNT(*), SUM(goods) FROM pair
 WHERE %(campaign)s IS NULL OR coupon_id IN (
     SELECT coupon_id FROM campaigns_campaigncoupon WHERE campaign_id = %(campaign)s
 )
