@@ -118,12 +118,15 @@ def operation(
     every = [*_common_refusals(has_body=request is not None, idempotent=idempotent), *refusals]
     if integrators_only:
         every.append(IntegratorsOnly())
+    responses = response if isinstance(response, dict) else {status: response}
     examples = []
     if request_example is not None:
         examples.append(OpenApiExample("Request", value=request_example, request_only=True))
     if response_example is not None:
         examples.append(
-            OpenApiExample("Response", value=response_example, response_only=True, status_codes=[str(status)])
+            OpenApiExample(
+                "Response", value=response_example, response_only=True, status_codes=[str(each) for each in responses]
+            )
         )
     return extend_schema(
         operation_id=id,
@@ -132,7 +135,7 @@ def operation(
         description=description,
         parameters=[*parameters, *([IDEMPOTENCY_KEY] if idempotent else [])],
         request=request,
-        responses={**(response if isinstance(response, dict) else {status: response}), **_problem_responses(every)},
+        responses={**responses, **_problem_responses(every)},
         examples=examples,
     )
 
