@@ -1,0 +1,1 @@
+"""What makes a fresh installation worth looking at: people to be, live coupons, and a wallet with something in it."""
