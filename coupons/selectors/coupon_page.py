@@ -43,7 +43,7 @@ def coupon_shown(*, public_id: UUID, shopper: User | None, now: datetime) -> Cou
 def scope_names(coupon: Coupon, mode: ScopeMode) -> ScopeNames:
     """Returns what a coupon counts, or does not, by name: categories before products."""
     entries: QuerySet[ScopeEntry] = ScopeEntry.objects.filter(coupon=coupon, mode=mode)
-    first = entries.select_related("category", "product").order_by(F("product_id").asc(nulls_first=True), "pk")[: NAMED_ENTRIES + 1]
-    names = [str(entry.category or entry.product) for entry in first]
+    ordered = entries.select_related("category", "product").order_by(F("product_id").asc(nulls_first=True), "pk")
+    names = [str(entry.category or entry.product) for entry in ordered[: NAMED_ENTRIES + 1]]
     more = entries.count() - NAMED_ENTRIES if len(names) > NAMED_ENTRIES else 0
     return ScopeNames(names[:NAMED_ENTRIES], more)

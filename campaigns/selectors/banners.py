@@ -1,0 +1,40 @@
+"""Campaigns as the showcase announces them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Prefetch
+
+from campaigns.models import Campaign, CampaignCoupon
+from coupons.models import Coupon
+from coupons.selectors.showcase import visible_coupons
+
+MAXIMUM_BANNERS = 4
+MAXIMUM_COUPONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignBanner:
+    """A running campaign and the first of its coupons that anybody may look at."""
+
+    campaign: Campaign
+    coupons: list[Coupon]
+
+
+def campaign_banners(*, now: datetime) -> list[CampaignBanner]:
+    """Returns the running campaigns that have something to show, those that end first first; two queries."""
+    visible = visible_coupons(now=now).filter(needs_code=False)
+    handed_out = CampaignCoupon.objects.filter(coupon__in=visible.values("pk")).select_related("coupon")
+    campaigns = (
+        Campaign.objects.live(now)
+        .filter(campaign_coupons__coupon__in=visible.values("pk"))
+        .distinct()
+        .order_by("ends_at", "pk")
+        .prefetch_related(Prefetch("campaign_coupons", queryset=handed_out, to_attr="shown_coupons"))
+    )
+    return [
+        CampaignBanner(campaign, [each.coupon for each in campaign.shown_coupons[:MAXIMUM_COUPONS]])
+        for campaign in campaigns[:MAXIMUM_BANNERS]
+    ]

@@ -1,0 +1,59 @@
+"""The cart and the pages of orders; the cart itself speaks only to the public API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from config.kernel.clock import database_now
+from config.kernel.errors import NotFound
+from coupons.models import Coupon, Order
+from coupons.selectors.holdings import order_placed
+from users.models import User
+
+
+@dataclass(slots=True)
+class CouponOnOrder:
+    """What one coupon took off an order, in minor units."""
+
+    coupon: Coupon
+    amount: int
+
+
+@require_safe
+@login_required
+@never_cache
+def cart(request: HttpRequest) -> HttpResponse:
+    """The frame of the cart; `static/js/cart.js` fills it from the API."""
+    context = {"currency": settings.SHOP_CURRENCY, "chosen": request.GET.get("use", "")[:36]}
+    return render(request, "coupons/cart.html", context)
+
+
+@require_safe
+@login_required
+@never_cache
+def order(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """A shopper's own order, line by line."""
+    try:
+        found = order_placed(public_id=public_id, shopper=cast(User, request.user))
+    except NotFound as error:
+        raise Http404 from error
+    context = {"order": found, "coupons": _coupons_on(found), "now": database_now()}
+    return render(request, "coupons/order.html", context)
+
+
+def _coupons_on(order: Order) -> list[CouponOnOrder]:
+    coupons: dict[tuple[int, int | None], CouponOnOrder] = {}
+    for line in order.lines.all():
+        for discount in line.discounts.all():
+            entry = coupons.setdefault((discount.coupon_id, discount.claim_id), CouponOnOrder(discount.coupon, 0))
+            entry.amount += discount.amount
+    return list(coupons.values())

@@ -1,0 +1,84 @@
+"""One coupon: everything about it, and the button that claims it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from config.kernel.clock import database_now
+from config.kernel.errors import Busy, DomainError, NotFound
+from coupons.models import Coupon
+from coupons.selectors.coupon_page import coupon_shown
+from coupons.web.claiming import claim_once
+from coupons.web.conditions import terms_of
+from coupons.web.tickets import coupon_ticket
+from users.models import User
+from users.web.people import shopper_of, to_sign_in, wants_fragment
+
+REFUSED = 409
+
+
+@require_safe
+@never_cache
+@vary_on_headers("HX-Request")
+def coupon(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """A coupon with all its conditions; htmx gets the ticket alone, such as when its time has come."""
+    now = database_now()
+    found = _coupon_or_404(public_id, shopper_of(request), now)
+    if wants_fragment(request):
+        return _ticket(request, found, now, is_page="on_page" in request.GET)
+    context = {"now": now, "ticket": coupon_ticket(found, now=now), "terms": terms_of(found), "is_page": True}
+    return render(request, "coupons/coupon.html", context)
+
+
+@require_POST
+def claim(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Claims the coupon for whoever is signed in, or says precisely why not."""
+    shopper = shopper_of(request)
+    now = database_now()
+    wanted = _coupon_or_404(public_id, shopper, now)
+    if shopper is None:
+        return to_sign_in(request, back_to=wanted.get_absolute_url())
+    refusal = ""
+    try:
+        claim_once(shopper=shopper, coupon=wanted, key=request.POST.get("key", ""), now=now)
+    except Busy:
+        raise
+    except DomainError as error:
+        refusal = error.sentence
+    if wants_fragment(request):
+        fresh = _coupon_or_404(public_id, shopper, now)
+        return _ticket(request, fresh, now, refusal=refusal, is_page="on_page" in request.POST)
+    if refusal:
+        messages.error(request, refusal)
+    else:
+        messages.success(request, _("It is yours! You find it in your wallet."))
+    return redirect(wanted)
+
+
+def _ticket(
+    request: HttpRequest, found: Coupon, now: datetime, *, refusal: str = "", is_page: bool = False
+) -> HttpResponse:
+    context = {
+        "ticket": coupon_ticket(found, now=now),
+        "refusal": refusal,
+        "is_page": is_page,
+        "is_answer": request.method == "POST",
+        "now": now,
+    }
+    return render(request, "coupons/partials/coupon_ticket.html", context, status=REFUSED if refusal else 200)
+
+
+def _coupon_or_404(public_id: UUID, shopper: User | None, now: datetime) -> Coupon:
+    try:
+        return coupon_shown(public_id=public_id, shopper=shopper, now=now)
+    except NotFound as error:
+        raise Http404 from error

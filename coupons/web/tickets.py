@@ -1,0 +1,125 @@
+"""Tickets: coupons and claims with all that their look depends on, decided before the template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import uuid4
+
+from config.kernel.clock import end_of_shop_day, shop_date
+from coupons.enums import ClaimState, CouponState
+from coupons.models import Claim, Coupon
+
+Standing = Literal["open", "claimed", "sold_out", "scheduled", "code", "paused", "ended"]
+RUNNING_OUT_PERCENT = 10
+# From here on a ticket counts the time that is left.
+COUNTDOWN_FROM = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class CouponTicket:
+    """A coupon as one visitor sees it; `key` names the one attempt to claim that its button stands for."""
+
+    coupon: Coupon
+    standing: Standing
+    claimed: int
+    remaining: int | None
+    percent_claimed: int | None
+    ends_soon: bool
+    key: str
+
+    @property
+    def can_claim(self) -> bool:
+        return self.standing == "open"
+
+    @property
+    def is_dimmed(self) -> bool:
+        """Whether there is nothing to get any more."""
+        return self.standing in {"sold_out", "ended", "paused"}
+
+    @property
+    def is_running_out(self) -> bool:
+        return self.percent_claimed is not None and self.percent_claimed >= 100 - RUNNING_OUT_PERCENT
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimTicket:
+    """A claim as its shopper sees it."""
+
+    claim: Claim
+    state: ClaimState
+    is_upcoming: bool
+    expires_tonight: bool
+    ends_soon: bool
+
+    @property
+    def coupon(self) -> Coupon:
+        return self.claim.coupon
+
+    @property
+    def is_usable(self) -> bool:
+        return self.state == ClaimState.AVAILABLE and not self.is_upcoming
+
+    @property
+    def is_dimmed(self) -> bool:
+        return self.state not in {ClaimState.AVAILABLE, ClaimState.LOCKED}
+
+
+def coupon_ticket(coupon: Coupon, *, now: datetime) -> CouponTicket:
+    """Returns the ticket of a coupon that carries the facts of `coupons.selectors.showcase.with_ticket_facts`."""
+    remaining: int | None = coupon.remaining  # type: ignore[attr-defined]  # annotated
+    claimed: int = coupon.claimed_by_shopper  # type: ignore[attr-defined]  # annotated
+    stock = getattr(coupon, "stock", None)
+    released = stock.released if stock is not None else 0
+    percent = None
+    if remaining is not None and released:
+        # Never "100 %" while one is left, never "0 %" once one has gone.
+        percent = 100 if not remaining else min(99, -(-100 * (released - remaining) // released))
+    return CouponTicket(
+        coupon=coupon,
+        standing=_standing(coupon, remaining, claimed, now),
+        claimed=claimed,
+        remaining=remaining,
+        percent_claimed=percent,
+        ends_soon=coupon.claim_ends_at - now <= COUNTDOWN_FROM,
+        key=str(uuid4()),
+    )
+
+
+def coupon_tickets(coupons: Iterable[Coupon], *, now: datetime) -> list[CouponTicket]:
+    """Returns the tickets of many coupons without a further query."""
+    return [coupon_ticket(coupon, now=now) for coupon in coupons]
+
+
+def claim_tickets(claims: Iterable[Claim], *, now: datetime) -> list[ClaimTicket]:
+    """Returns the tickets of claims that were read with their coupons."""
+    tonight = end_of_shop_day(shop_date(now))
+    tickets = []
+    for claim in claims:
+        state = claim.state_at(now)
+        is_alive = state == ClaimState.AVAILABLE
+        tickets.append(
+            ClaimTicket(
+                claim=claim,
+                state=state,
+                is_upcoming=is_alive and claim.usable_from > now,
+                expires_tonight=is_alive and claim.expires_at <= tonight,
+                ends_soon=is_alive and claim.expires_at - now <= COUNTDOWN_FROM,
+            )
+        )
+    return tickets
+
+
+def _standing(coupon: Coupon, remaining: int | None, claimed: int, now: datetime) -> Standing:
+    state = coupon.state(now)
+    if claimed >= coupon.limit_per_shopper:
+        return "claimed"
+    if state == CouponState.LIVE:
+        if remaining == 0:
+            return "sold_out"
+        return "code" if coupon.needs_code else "open"
+    if state == CouponState.SCHEDULED:
+        return "scheduled"
+    return "paused" if state == CouponState.PAUSED else "ended"

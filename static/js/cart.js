@@ -1,0 +1,147 @@
+// The cart page: quotes as you type, over the public API alone.
+import { Problem, debounced, post, randomName } from "./api.js";
+import { clearCoupons, showCoupons } from "./cart_coupons.js";
+import { showLinePrices, showLines } from "./cart_lines.js";
+import { clearCart, onCartChange, readCart } from "./cart_store.js";
+import { moneyFormat } from "./money.js";
+import { startProductSearch } from "./products.js";
+
+const PAUSE = 200;
+const page = document.getElementById("cart");
+const money = moneyFormat(page.dataset.currency);
+const problem = document.getElementById("cart-problem");
+const totals = document.getElementById("totals");
+const placeOrder = document.getElementById("place-order");
+const chooseForMe = document.getElementById("choose-for-me");
+const hint = document.getElementById("coupons-hint");
+
+// Null lets the platform choose; a set is what the shopper ticked.
+let chosen = page.dataset.chosen ? new Set([page.dataset.chosen]) : null;
+let quote = null;
+// Until the price of what is in the cart now has come, nobody orders at the old one.
+let isFresh = false;
+let running = new AbortController();
+// One attempt to order this very cart: a repeated click or a lost answer must not order twice.
+let attempt = null;
+
+function cartLines() {
+  return readCart().map(({ sku, quantity }) => ({ sku, quantity }));
+}
+
+function showProblem(sentence) {
+  problem.textContent = sentence;
+  problem.hidden = !sentence;
+}
+
+function showQuote() {
+  showLinePrices(quote.lines, money);
+  showCoupons(quote.coupons, { money, chosen, onChoose: choose });
+  document.getElementById("subtotal").textContent = money(quote.subtotal);
+  document.getElementById("discount").textContent = `−${money(quote.discount)}`;
+  document.getElementById("payable").textContent = money(quote.payable);
+  totals.hidden = false;
+  hint.hidden = quote.coupons.length > 0;
+  hint.textContent = gettext("You hold no coupon that could be used now.");
+  chooseForMe.hidden = chosen === null;
+}
+
+function showNoQuote() {
+  quote = null;
+  isFresh = false;
+  totals.hidden = true;
+  clearCoupons();
+  hint.hidden = false;
+  chooseForMe.hidden = true;
+  allowOrder();
+}
+
+function allowOrder() {
+  if (placeOrder) placeOrder.disabled = !isFresh || attempt?.isRunning === true;
+}
+
+async function askForQuote() {
+  // An answer to an older question must not overwrite a newer one.
+  running.abort();
+  running = new AbortController();
+  const { signal } = running;
+  const lines = cartLines();
+  if (lines.length === 0) {
+    showProblem("");
+    showNoQuote();
+    return;
+  }
+  try {
+    const answer = await post("/quotes", { lines, claims: chosen && [...chosen] }, { signal });
+    if (signal.aborted) return;
+    quote = answer;
+    isFresh = true;
+    showProblem("");
+    showQuote();
+  } catch (error) {
+    if (error.name === "AbortError" || signal.aborted) return;
+    if (error instanceof Problem && error.code === "not_found" && chosen !== null) {
+      // A link to a claim that is not the shopper's: as if it had not been there.
+      chosen = null;
+      askForQuote();
+      return;
+    }
+    isFresh = false;
+    showProblem(error.message);
+  } finally {
+    allowOrder();
+  }
+}
+
+const askSoon = debounced(askForQuote, PAUSE);
+
+function choose(claim, isTicked) {
+  const ticked = chosen ?? new Set(quote.coupons.filter((each) => each.status === "applied").map((each) => each.claim));
+  if (isTicked) ticked.add(claim);
+  else ticked.delete(claim);
+  chosen = ticked;
+  askForQuote();
+}
+
+function outdate() {
+  isFresh = false;
+  allowOrder();
+  askSoon();
+}
+
+async function order() {
+  const claims = quote.coupons.filter((coupon) => coupon.status === "applied").map((coupon) => coupon.claim);
+  const wanted = { lines: cartLines(), claims, expected_payable: quote.payable };
+  const fingerprint = JSON.stringify(wanted);
+  if (attempt?.fingerprint !== fingerprint) attempt = { fingerprint, name: `web-${randomName()}` };
+  attempt.isRunning = true;
+  allowOrder();
+  try {
+    const placed = await post("/orders", { reference: attempt.name, ...wanted }, { key: attempt.name });
+    clearCart();
+    location.assign(page.dataset.orderUrl.replace("00000000-0000-0000-0000-000000000000", placed.id));
+  } catch (error) {
+    attempt.isRunning = false;
+    // The lost answer of an order that was placed comes back under the same name; a refusal changes the price.
+    if (error.status >= 400 && error.status < 500) await askForQuote();
+    showProblem(error.message);
+    allowOrder();
+  }
+}
+
+onCartChange((lines) => {
+  showLines(lines, money);
+  outdate();
+});
+chooseForMe.addEventListener("click", () => {
+  chosen = null;
+  askForQuote();
+});
+placeOrder?.addEventListener("click", order);
+// Back from the order, a page out of the browser's memory shows the cart of then.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
+
+showLines(readCart(), money);
+startProductSearch(money);
+askForQuote();

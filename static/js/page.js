@@ -1,0 +1,30 @@
+// What every page does.
+import { cartSize, onCartChange } from "./cart_store.js";
+import { startCountdowns } from "./countdown.js";
+import { showToast } from "./toast.js";
+
+function showCartSize() {
+  const size = cartSize();
+  for (const badge of document.querySelectorAll(".cart-badge")) {
+    badge.hidden = size === 0;
+    badge.textContent = size > 99 ? "99+" : String(size);
+  }
+}
+
+startCountdowns();
+showCartSize();
+onCartChange(showCartSize);
+
+document.body.addEventListener("htmx:responseError", (event) => {
+  const busy = event.detail.xhr.status === 503;
+  showToast(
+    busy
+      ? gettext("Very many people right now. Please try again in a moment.")
+      : gettext("That did not work. Load the page again and try once more."),
+  );
+});
+for (const name of ["htmx:sendError", "htmx:timeout"]) {
+  document.body.addEventListener(name, () => {
+    showToast(gettext("No connection. Please try again in a moment."));
+  });
+}
