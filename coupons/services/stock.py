@@ -125,11 +125,13 @@ def _take_from_single(coupon_id: int) -> bool:
 def _take_from_free_bucket(coupon_id: int, bucket_count: int) -> bool:
     if not connection.features.has_select_for_update_skip_locked:
         return False
-    # One statement in place of a locking read and an update: the rush is here. Starting at a random bucket
-    # spreads the takers.
+    # One round trip in place of a locking read and an update: the rush is here. Starting at a random bucket
+    # spreads the takers. The savepoint matters when nothing was taken: a bucket that another emptied meanwhile
+    # stays locked by the look at it, and waiting for further ones while holding it would be a deadlock.
     with connection.cursor() as cursor:
         cursor.execute(
             """
+            SAVEPOINT before_take;
             UPDATE coupons_stockbucket SET remaining = remaining - 1
             WHERE id = (
                 SELECT id FROM coupons_stockbucket
@@ -140,7 +142,10 @@ def _take_from_free_bucket(coupon_id: int, bucket_count: int) -> bool:
             """,
             [coupon_id, secrets.randbelow(bucket_count), bucket_count],
         )
-        return cursor.rowcount == 1
+        if cursor.rowcount == 1:
+            return True
+        cursor.execute("ROLLBACK TO SAVEPOINT before_take")
+        return False
 
 
 def _take_from_any_bucket(coupon_id: int) -> bool:
