@@ -50,7 +50,9 @@ def validity_in_words(coupon: Coupon) -> str:
     if coupon.usable_days:
         parts.append(
             ngettext(
-                "usable for %(count)d day after claiming", "usable for %(count)d days after claiming", coupon.usable_days
+                "usable for %(count)d day after claiming",
+                "usable for %(count)d days after claiming",
+                coupon.usable_days,
             )
             % {"count": coupon.usable_days}
         )

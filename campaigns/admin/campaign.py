@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from simple_history.admin import SimpleHistoryAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.dataclasses import UnfoldAction
 from unfold.decorators import action, display
@@ -27,14 +26,15 @@ from campaigns.models import Campaign, CampaignCoupon
 from campaigns.selectors.campaign_figures import campaign_figures
 from campaigns.services.campaigns import campaign_end, campaign_pause, campaign_publish, campaign_resume
 from config.kernel.admin_filters import ShopDaysFilter
+from config.kernel.admin_history import HistoryModelAdmin
 from config.kernel.admin_tools import (
     WHOLE_DAY_HINT,
+    DistinctRowsFormSet,
     EndMomentField,
-    ShopModelAdmin,
     ShopTabularInline,
     StartMomentField,
     leave_dialog,
-    shop_moment,
+    shop_window,
     try_service,
     try_service_for_each,
 )
@@ -68,10 +68,15 @@ class CampaignForm(forms.ModelForm):
         help_texts = {"key": _("A short name for addresses and reports: letters, digits and hyphens.")}
 
 
+class CampaignCouponFormSet(DistinctRowsFormSet):
+    distinct_by = ("coupon",)
+
+
 class CampaignCouponInline(ShopTabularInline):
     """The coupons of the campaign, in its order."""
 
     model = CampaignCoupon
+    formset = CampaignCouponFormSet
     autocomplete_fields = ("coupon",)
     fields = ("position", "coupon", "show_state")
     readonly_fields = ("show_state",)
@@ -122,7 +127,7 @@ def _dialog(title: Any, description: Any, submit: Any) -> Any:
 
 
 @admin.register(Campaign)
-class CampaignAdmin(SimpleHistoryAdmin, ShopModelAdmin):
+class CampaignAdmin(HistoryModelAdmin):
     """`status` is never a field: only services move it, and the coupons go along."""
 
     form = CampaignForm
@@ -141,7 +146,6 @@ class CampaignAdmin(SimpleHistoryAdmin, ShopModelAdmin):
     date_hierarchy = "starts_at"
     prepopulated_fields = {"key": ("title_en",)}
     readonly_fields = ("show_status_now",)
-    history_list_display = ("history_change_reason",)
     actions = ("publish_selected", "pause_selected", "resume_selected", "end_selected")
     actions_detail = ("publish", "resume", "pause", "end")
 
@@ -168,29 +172,11 @@ class CampaignAdmin(SimpleHistoryAdmin, ShopModelAdmin):
         allowed = super().get_actions_detail(request, object_id)
         return [item for item in allowed if item.action_name.removeprefix("campaigns_campaign_") in names]
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Campaign | None:
-        """Locks the campaign while it is being saved, so that no decision of another marketer is overwritten."""
-        campaign: Campaign | None = super().get_object(request, object_id, from_field)
-        if campaign is not None and request.method == "POST":
-            return Campaign.objects.select_for_update().get(pk=campaign.pk)
-        return campaign
-
-    def save_model(self, request: HttpRequest, obj: Campaign, form: forms.ModelForm, change: bool) -> None:
-        if not change:
-            obj.save()
-            return
-        columns = {field.name for field in Campaign._meta.concrete_fields}
-        obj.save(update_fields=[name for name in form.cleaned_data if name in columns])
-
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # A draft that reached nobody may go; anything else is part of what happened.
         if isinstance(obj, Campaign) and obj.status != CampaignStatus.DRAFT:
             return False
         return obj is not None and super().has_delete_permission(request, obj)
-
-    def revert_disabled(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
-        # Going back to an old version would change the status behind the services' backs.
-        return True
 
     # Columns
 
@@ -203,8 +189,8 @@ class CampaignAdmin(SimpleHistoryAdmin, ShopModelAdmin):
         return str(CampaignStatus(campaign.status).label)
 
     @display(description=_("window"), ordering="starts_at")
-    def show_window(self, campaign: Campaign) -> str:
-        return f"{shop_moment(campaign.starts_at)} – {shop_moment(campaign.ends_at)}"
+    def show_window(self, campaign: Campaign) -> SafeString:
+        return shop_window(campaign.starts_at, campaign.ends_at)
 
     @display(description=_("coupons"))
     def show_coupons(self, campaign: Campaign) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin as DjangoModelAdmin
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.paginator import Paginator
 from django.db import models
@@ -16,10 +17,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin as UnfoldModelAdmin
 from unfold.admin import TabularInline as UnfoldTabularInline
+from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from config.kernel.clock import end_of_shop_day, start_of_shop_day
@@ -69,6 +73,15 @@ def shop_moment(value: datetime | None) -> str:
     return "–" if value is None else date_format(timezone.localtime(value), "Y-m-d H:i")
 
 
+def shop_window(start: datetime, end: datetime) -> SafeString:
+    """Writes a window for a narrow column, one moment a line."""
+    return format_html(
+        '<span class="whitespace-nowrap">{}</span> –<br><span class="whitespace-nowrap">{}</span>',
+        shop_moment(start),
+        shop_moment(end),
+    )
+
+
 class MoneyFormMixin:
     """Gives money fields decimal inputs in forms and readable amounts where they are read-only."""
 
@@ -99,6 +112,8 @@ class ShopModelAdmin(MoneyFormMixin, UnfoldModelAdmin):
     compressed_fields = True
     list_per_page = 50
     warn_unsaved_form = True
+    # Counting every choice of every filter would read the whole table many times.
+    show_facets = ShowFacets.NEVER
 
 
 class ShopTabularInline(MoneyFormMixin, UnfoldTabularInline):
@@ -116,6 +131,25 @@ class ShopTabularInline(MoneyFormMixin, UnfoldTabularInline):
             widget.can_add_related = widget.can_change_related = False
             widget.can_delete_related = widget.can_view_related = False
         return formfield
+
+
+class DistinctRowsFormSet(PaginationInlineFormSet):
+    """Rows that must differ in each of the fields named; Django does not check conditional constraints here."""
+
+    distinct_by: tuple[str, ...] = ()
+
+    def clean(self) -> None:
+        """Says beside a row that it stands there twice."""
+        super().clean()
+        for name in self.distinct_by:
+            seen: set[Any] = set()
+            for form in self.forms:
+                value = getattr(form, "cleaned_data", {}).get(name)
+                if form in self.deleted_forms or not value:
+                    continue
+                if value in seen:
+                    form.add_error(name, gettext("This stands here twice."))
+                seen.add(value)
 
 
 class ReadOnlyMixin:

@@ -11,13 +11,13 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from simple_history.admin import SimpleHistoryAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
 
 from config.kernel.admin_filters import ShopDaysFilter
-from config.kernel.admin_tools import ShopModelAdmin, ShopTabularInline, shop_moment
+from config.kernel.admin_history import HistoryModelAdmin
+from config.kernel.admin_tools import DistinctRowsFormSet, ShopTabularInline, shop_window
 from config.kernel.clock import database_now
 from config.kernel.ids import as_uuid
 from coupons import wording
@@ -55,10 +55,15 @@ HOW_TIMES_ARE_READ_WHEN_CLAIMED = _("All times are the shop's. A change counts f
 WHY_FIXED = _("Shoppers hold this coupon already, so what it promises can no longer change. Clone it to offer another.")
 
 
+class ScopeFormSet(DistinctRowsFormSet):
+    distinct_by = ("category", "product")
+
+
 class ScopeInline(ShopTabularInline):
     """Products and categories that the coupon counts; fixed from the first claim on."""
 
     model = ScopeEntry
+    formset = ScopeFormSet
     autocomplete_fields = ("category", "product")
     verbose_name_plural = _("What it counts on (nothing here: everything)")
     fields = ("mode", "category", "product")
@@ -101,7 +106,7 @@ class CouponChangeList(ChangeList):
 
 
 @admin.register(Coupon)
-class CouponAdmin(CouponActionsMixin, SimpleHistoryAdmin, ShopModelAdmin):
+class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
     """Makes, publishes, watches and stops coupons. `status` is never a field: only services move it."""
 
     form = CouponForm
@@ -129,7 +134,6 @@ class CouponAdmin(CouponActionsMixin, SimpleHistoryAdmin, ShopModelAdmin):
     search_help_text = _("Title, public id, or a code in full")
     ordering = ("-id",)
     date_hierarchy = "claim_starts_at"
-    history_list_display = ("history_change_reason",)
     change_form_before_template = "admin/coupons/coupon/preview.html"
     conditional_fields = {
         "amount_off": "typeof benefit_type === 'undefined' || benefit_type == 'amount_off'",
@@ -206,31 +210,19 @@ class CouponAdmin(CouponActionsMixin, SimpleHistoryAdmin, ShopModelAdmin):
 
     # Saving
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Coupon | None:
-        """Locks the coupon while it is being saved, so that no claim is made on terms that are just changing."""
-        coupon: Coupon | None = super().get_object(request, object_id, from_field)
-        if coupon is not None and request.method == "POST":
-            return Coupon.objects.select_for_update().get(pk=coupon.pk)
-        return coupon
-
     def save_model(self, request: HttpRequest, obj: Coupon, form: ModelForm, change: bool) -> None:
-        """Saves what the form shows and nothing else; a new coupon gets its first stock in the same transaction."""
-        if change:
-            columns = {field.name for field in Coupon._meta.concrete_fields}
-            obj.save(update_fields=[name for name in form.cleaned_data if name in columns])
-            return
-        obj.save()
-        assert isinstance(form, NewCouponForm)
-        user: Any = request.user
-        stock_open(coupon=obj, actor=user, now=database_now(), **form.first_stock())  # type: ignore[arg-type]
+        """Saves; a new coupon gets its first stock in the same transaction.
+
+        A save locks the coupon, and a claim refers to it: none is made on terms that are just changing.
+        """
+        super().save_model(request, obj, form, change)
+        if isinstance(form, NewCouponForm):
+            user: Any = request.user
+            stock_open(coupon=obj, actor=user, now=database_now(), **form.first_stock())  # type: ignore[arg-type]
 
     def has_delete_permission(self, request: HttpRequest, obj: Coupon | None = None) -> bool:
         # Its stock has a ledger from the first minute on; a coupon is ended, not deleted.
         return False
-
-    def revert_disabled(self, request: HttpRequest, obj: Coupon | None = None) -> bool:
-        # Going back to an old version would change the status behind the services' backs.
-        return True
 
     def _model_fields(self, request: HttpRequest, obj: Coupon | None) -> list[str]:
         names = [name for _title, options in self.get_fieldsets(request, obj) for name in options["fields"]]
@@ -264,8 +256,8 @@ class CouponAdmin(CouponActionsMixin, SimpleHistoryAdmin, ShopModelAdmin):
         return "–" if percent is None else f"{percent:.1f}%"
 
     @display(description=_("claim window"), ordering="claim_ends_at")
-    def show_window(self, coupon: Coupon) -> str:
-        return f"{shop_moment(coupon.claim_starts_at)} – {shop_moment(coupon.claim_ends_at)}"
+    def show_window(self, coupon: Coupon) -> SafeString:
+        return shop_window(coupon.claim_starts_at, coupon.claim_ends_at)
 
     @display(description=_("state"))
     def show_state_now(self, coupon: Coupon) -> SafeString:

@@ -154,7 +154,10 @@ class CouponActionsMixin:
         icon="lock_open",
         permissions=["change"],
         dialog=_dialog(
-            _("Open reserve"), _("Moves stock out of the reserve, so that it may be claimed."), _("Open"), StockDialogForm
+            _("Open reserve"),
+            _("Moves stock out of the reserve, so that it may be claimed."),
+            _("Open"),
+            StockDialogForm,
         ),
     )
     def open_reserve(self, request: HttpRequest, form: StockDialogForm, object_id: str) -> HttpResponse:

@@ -42,4 +42,3 @@ class ShopperSearchMixin:
     def public_id_path(self) -> str:
         """Where the row keeps the id that the outside knows."""
         return "public_id"
-

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+
+from tests import factories
 from users.models import User
 from users.roles import MARKETER, MARKETER_PERMISSIONS, give_role
 
-from tests import factories
 
-
-@pytest.fixture()
+@pytest.fixture
 def plain_marketer(db: None) -> User:
     """A member of staff with the role of a marketer and nothing else."""
     person = factories.make_shopper(username="plain-marketer", is_staff=True)
@@ -18,12 +18,12 @@ def plain_marketer(db: None) -> User:
     return person
 
 
-@pytest.fixture()
+@pytest.fixture
 def superuser_client(marketer: User) -> Client:
     return _signed_in(marketer)
 
 
-@pytest.fixture()
+@pytest.fixture
 def marketer_client(plain_marketer: User) -> Client:
     return _signed_in(plain_marketer)
 

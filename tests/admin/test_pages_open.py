@@ -6,14 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from campaigns.models import Campaign, CampaignCoupon, Message
-from coupons.models import Claim, Order, OrderLine, Redemption, RedemptionEntry, ScopeEntry
 from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
-from users.models import BehaviourEvent, Tag, User
 
+from campaigns.models import Campaign, CampaignCoupon, Message
+from coupons.models import Claim, Order, OrderLine, Redemption, RedemptionEntry, ScopeEntry
 from tests import factories
+from users.models import BehaviourEvent, Tag, User
 
 OURS = ("users", "coupons", "campaigns")
 FOR_SUPERUSERS = (
@@ -35,7 +35,7 @@ def our_pages() -> list[str]:
     )
 
 
-@pytest.fixture()
+@pytest.fixture
 def full_shop(db: None) -> dict[str, Any]:
     """One row of everything, made as the shop makes it where a service does."""
     product = factories.make_product()
@@ -202,5 +202,3 @@ def test_records_of_what_happened_cannot_be_changed(superuser_client: Client, fu
         changed = superuser_client.post(reverse(f"admin:{page}_change", args=[instance.pk]), {"state": "revoked"})
         assert changed.status_code == 403
         assert superuser_client.post(reverse(f"admin:{page}_delete", args=[instance.pk])).status_code == 403
-
-

@@ -70,6 +70,9 @@ class OwnTagForm(forms.ModelForm):
         name: str = self.cleaned_data["name"].strip()
         if name.startswith(LEARNED_PREFIX):
             raise forms.ValidationError(gettext("Tags that begin with segment: are set by the nightly job."))
+        others = Tag.objects.filter(shopper_id=self.instance.shopper_id, name=name).exclude(source=TagSource.MARKETER)
+        if others.exists():
+            raise forms.ValidationError(gettext("The shopper has this tag from elsewhere."))
         return name
 
     def clean(self) -> dict[str, Any]:

@@ -17,7 +17,13 @@ from unfold.forms import AdminPasswordChangeForm
 from unfold.widgets import UnfoldAdminSingleDateWidget, UnfoldAdminTextInputWidget
 
 from config.kernel.admin_filters import ShopDaysFilter
-from config.kernel.admin_tools import LargeTableMixin, ReadOnlyMixin, ShopModelAdmin, ShopTabularInline
+from config.kernel.admin_tools import (
+    DistinctRowsFormSet,
+    LargeTableMixin,
+    ReadOnlyMixin,
+    ShopModelAdmin,
+    ShopTabularInline,
+)
 from config.kernel.fields import EncryptedDateField, EncryptedTextField
 from users.admin.forms import NewStaffForm, OwnTagForm, PersonForm
 from users.admin.shopper_sections import sections_for
@@ -48,11 +54,16 @@ class TagFilter(TextFilter):
         return queryset.filter(pk__in=Tag.objects.filter(name=name).values("shopper")) if name else queryset
 
 
+class OwnTagFormSet(DistinctRowsFormSet):
+    distinct_by = ("name",)
+
+
 class OwnTagInline(ShopTabularInline):
     """Tags that marketers set and take away."""
 
     model = Tag
     form = OwnTagForm
+    formset = OwnTagFormSet
     verbose_name_plural = _("Tags set by marketers")
     fields = ("name", "expires_at", "set_at")
     readonly_fields = ("set_at",)

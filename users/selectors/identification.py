@@ -21,4 +21,3 @@ def people_called(text: str) -> QuerySet[User]:
     if is_phone(wanted):
         matches |= Q(pk__in=User.objects.with_phone(wanted).values("pk"))
     return User.objects.filter(matches)
-
