@@ -60,9 +60,11 @@ def release_expired_locks(*, now: datetime, progressed: Callable[[int], object] 
     overdue = Order.objects.filter(state=OrderState.LOCKED, lock_expires_at__lte=now).order_by("pk")
     for order_id in overdue.values_list("pk", flat=True):
         with busy_when_locked(), transaction.atomic():
-            order = Order.objects.select_for_update().get(pk=order_id)
-            # Paid or released while this job was on its way.
-            if order.state == OrderState.LOCKED:
+            # Passed over when it is being paid at this moment, was paid, or was released meanwhile.
+            order = (
+                Order.objects.select_for_update(skip_locked=True).filter(pk=order_id, state=OrderState.LOCKED).first()
+            )
+            if order is not None:
                 release_locked_order(order=order, reason="lock_expired", now=now)
                 released += 1
         progressed(1)
