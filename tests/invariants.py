@@ -3,59 +3,66 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 
-from django.db.models import Sum
+from django.db.models import OuterRef, Subquery, Sum
 
 from coupons.enums import ClaimState
-from coupons.models import Claim, ClaimCounter, ClaimEntry, Coupon, Stock, StockMovement
+from coupons.models import Claim, ClaimCounter, Coupon, Stock, StockBucket, StockMovement
 
 
 def assert_invariants(coupon: Coupon) -> None:
     """Asserts that stock, claims, counters and ledgers of a coupon tell one story."""
-    assert_stock_adds_up(coupon)
-    assert_counters_count_the_claims(coupon)
-    assert_states_are_the_fold_of_their_ledgers(coupon)
-    assert_redemptions_are_the_sum_of_their_ledgers(coupon)
+    claims = list(Claim.objects.filter(coupon=coupon).prefetch_related("entries", "redemptions__entries"))
+    assert_stock_adds_up(coupon, claims)
+    assert_counters_count_the_claims(coupon, claims)
+    for claim in claims:
+        assert_state_is_the_fold_of_its_ledger(claim)
+        assert_redemptions_are_the_sum_of_their_ledgers(claim)
 
 
-def assert_stock_adds_up(coupon: Coupon) -> None:
+def assert_stock_adds_up(coupon: Coupon, claims: Sequence[Claim]) -> None:
     """Claims and what is left are together what was ever released."""
-    stock = Stock.objects.get(coupon=coupon)
+    buckets = StockBucket.objects.filter(coupon=OuterRef("coupon")).values("coupon").annotate(sum=Sum("remaining"))
+    movements = StockMovement.objects.filter(coupon=OuterRef("coupon")).order_by().values("coupon")
+    stock = Stock.objects.annotate(
+        left=Subquery(buckets.values("sum")), moved=Subquery(movements.annotate(sum=Sum("quantity")).values("sum"))
+    ).get(coupon=coupon)
     if stock.is_unlimited:
         return
-    moved = StockMovement.objects.filter(coupon=coupon).aggregate(sum=Sum("quantity"))["sum"] or 0
-    claimed = Claim.objects.filter(coupon=coupon).count()
-    assert stock.released == moved
-    assert claimed + (stock.remaining() or 0) == stock.released
+    assert stock.released == (stock.moved or 0)
+    assert len(claims) + (stock.left or 0) == stock.released
 
 
-def assert_counters_count_the_claims(coupon: Coupon) -> None:
-    """No shopper holds more claims than the limit, and each ordinal stands once."""
-    claims = Counter(Claim.objects.filter(coupon=coupon).values_list("shopper_id", flat=True))
+def assert_counters_count_the_claims(coupon: Coupon, claims: Sequence[Claim]) -> None:
+    """No shopper holds more claims than the limit, and the ordinals of each count from 1 without a gap."""
+    held = Counter(claim.shopper_id for claim in claims)
     counters = dict(ClaimCounter.objects.filter(coupon=coupon).values_list("shopper_id", "claimed"))
-    assert counters == dict(claims)
+    assert counters == dict(held)
     assert max(counters.values(), default=0) <= coupon.limit_per_shopper
+    ordinals = {(claim.shopper_id, claim.ordinal) for claim in claims}
+    assert ordinals == {(shopper, ordinal) for shopper, count in held.items() for ordinal in range(1, count + 1)}
 
 
-def assert_states_are_the_fold_of_their_ledgers(coupon: Coupon) -> None:
-    """Each claim's entries follow one another without a gap and end where the claim stands."""
-    entries: dict[int, list[ClaimEntry]] = {}
-    for entry in ClaimEntry.objects.filter(claim__coupon=coupon).order_by("claim_id", "id"):
-        entries.setdefault(entry.claim_id, []).append(entry)
-    for claim in Claim.objects.filter(coupon=coupon):
-        chain = entries[claim.pk]
-        assert chain[0].from_state == ""
-        for before, after in pairwise(chain):
-            assert after.from_state == before.to_state
-        assert chain[-1].to_state == claim.state
+def assert_state_is_the_fold_of_its_ledger(claim: Claim) -> None:
+    """A claim's entries follow one another without a gap and end where the claim stands."""
+    chain = sorted(claim.entries.all(), key=lambda entry: entry.pk)
+    assert chain[0].from_state == ""
+    for before, after in pairwise(chain):
+        assert after.from_state == before.to_state
+    assert chain[-1].to_state == claim.state
+    if claim.order_id is not None:
+        assert chain[-1].order_id == claim.order_id
 
 
-def assert_redemptions_are_the_sum_of_their_ledgers(coupon: Coupon) -> None:
-    """What a redemption stands for is the sum of its entries, and only a used claim stands on an order."""
-    for claim in Claim.objects.filter(coupon=coupon).prefetch_related("redemptions__entries"):
-        for redemption in claim.redemptions.all():
-            total = sum(entry.amount for entry in redemption.entries.all())
-            assert total == redemption.amount - redemption.refunded
-            is_standing = claim.state == ClaimState.REDEEMED and redemption.order_id == claim.order_id
-            assert total == (redemption.amount if is_standing else 0)
+def assert_redemptions_are_the_sum_of_their_ledgers(claim: Claim) -> None:
+    """What a redemption stands for is the sum of its entries; only a used claim has one standing, and just one."""
+    standing = 0
+    for redemption in claim.redemptions.all():
+        total = sum(entry.amount for entry in redemption.entries.all())
+        assert total == redemption.amount - redemption.refunded
+        is_standing = claim.state == ClaimState.REDEEMED and redemption.order_id == claim.order_id
+        assert total == (redemption.amount if is_standing else 0)
+        standing += is_standing
+    assert standing == (claim.state == ClaimState.REDEEMED)
