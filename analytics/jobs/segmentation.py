@@ -92,8 +92,9 @@ def run_segmentation(
 def _learn_and_publish(run: Run, shoppers: int, watch: Stopwatch, progress: Progress) -> None:
     _refuse_shrunk(shoppers)
     scaler, sample = _scale_and_sample(shoppers, run.seed, progress)
-    clusters = fit_clusters(scaler.transform(sample), seed=run.seed)
-    drafts = _name_clusters(clusters, scaler)
+    earlier = active_segments(features=FEATURES)
+    clusters = fit_clusters(scaler.transform(sample), seed=run.seed, earlier_k=len(earlier) or None)
+    drafts = _name_clusters(clusters, scaler, earlier)
     tally = Tally(tags=[draft.tag_name for draft in drafts])
     with transaction.atomic():
         tagged = segments_publish(
@@ -152,9 +153,8 @@ def _sampled_rows(shoppers: int, seed: int) -> Any:
     return np.sort(np.random.default_rng([seed, 0]).choice(shoppers, FITTED_SHOPPERS, replace=False))
 
 
-def _name_clusters(clusters: Clusters, scaler: Scaler) -> list[SegmentDraft]:
+def _name_clusters(clusters: Clusters, scaler: Scaler, earlier: Sequence[Segment]) -> list[SegmentDraft]:
     """Gives each cluster the key of the one that it continues, or else of the rule that describes it best."""
-    earlier = active_segments(features=FEATURES)
     matches = match_centres(clusters.centres, _centres_of(earlier, scaler))
     kept = {number: earlier[match] for number, match in enumerate(matches) if match is not None}
     new = [number for number in range(len(clusters.centres)) if number not in kept]

@@ -33,6 +33,9 @@ RESAMPLED_SHARE = 0.8
 # A finer grouping is preferred when it is nearly as well separated as the best one and comes back on resamples.
 NEARLY_AS_SEPARATED = 0.85
 REPRODUCIBLE = 0.9
+# Last night's number of clusters is kept under easier terms, or it would flicker around the limits above.
+KEPT_SEPARATED = 0.75
+KEPT_REPRODUCIBLE = 0.8
 # Below these there are no groups, only slices of one cloud.
 WORST_SILHOUETTE = 0.1
 WORST_STABILITY = 0.6
@@ -76,13 +79,14 @@ class Clusters:
         return measured_of(self.candidates)
 
 
-def fit_clusters(points: Matrix, *, seed: int) -> Clusters:
+def fit_clusters(points: Matrix, *, seed: int, earlier_k: int | None = None) -> Clusters:
     """Learns the clusters of a sample of standardised points.
 
-    The same points and seed give the same centres, bit for bit.
+    The same arguments give the same centres, bit for bit.
 
     Args:
         points: at most `FITTED_SHOPPERS` rows, standardised.
+        earlier_k: how many clusters there were last night.
 
     Raises:
         Degenerate: `too_few`, `alike`, `no_groups` or `unstable`.
@@ -98,7 +102,7 @@ def fit_clusters(points: Matrix, *, seed: int) -> Clusters:
         candidates = tuple(
             _judge(judged, k, seed) for k in range(FEWEST_CLUSTERS, min(MOST_CLUSTERS, distinct - 1) + 1)
         )
-        chosen = choose(candidates)
+        chosen = choose(candidates, earlier_k=earlier_k)
         model = _fit(points, chosen.k, seed, starts=10)
     # A fixed order of clusters: by their first coordinate, then the next.
     order = np.lexsort(model.cluster_centers_.T[::-1])
@@ -110,8 +114,10 @@ def fit_clusters(points: Matrix, *, seed: int) -> Clusters:
     )
 
 
-def choose(candidates: tuple[Candidate, ...]) -> Candidate:
+def choose(candidates: tuple[Candidate, ...], *, earlier_k: int | None = None) -> Candidate:
     """Returns the candidate to use: the finest of those nearly as well separated as the best, if it is reproducible.
+
+    Last night's number of clusters stays as long as it is not clearly worse.
 
     Raises:
         Degenerate: every one has too small a cluster, or the best is not separated or not reproducible.
@@ -120,15 +126,28 @@ def choose(candidates: tuple[Candidate, ...]) -> Candidate:
     if not large_enough:
         raise Degenerate("no_groups", candidates=measured_of(candidates))
     best = max(large_enough, key=lambda candidate: candidate.silhouette)
-    finer = [
-        candidate
-        for candidate in large_enough
-        if candidate.silhouette >= NEARLY_AS_SEPARATED * best.silhouette and candidate.stability >= REPRODUCIBLE
-    ]
-    chosen = max(finer, key=lambda candidate: candidate.k) if finer else best
+    kept = [candidate for candidate in large_enough if candidate.k == earlier_k]
+    chosen = next(
+        iter(_good_enough(kept, best, KEPT_SEPARATED, KEPT_REPRODUCIBLE)),
+        max(
+            _good_enough(large_enough, best, NEARLY_AS_SEPARATED, REPRODUCIBLE),
+            key=lambda candidate: candidate.k,
+            default=best,
+        ),
+    )
     if chosen.silhouette < WORST_SILHOUETTE or chosen.stability < WORST_STABILITY:
         raise Degenerate("unstable", candidates=measured_of(candidates))
     return chosen
+
+
+def _good_enough(
+    candidates: list[Candidate], best: Candidate, separated: float, reproducible: float
+) -> list[Candidate]:
+    return [
+        candidate
+        for candidate in candidates
+        if candidate.silhouette >= separated * best.silhouette and candidate.stability >= reproducible
+    ]
 
 
 def measured_of(candidates: tuple[Candidate, ...]) -> list[dict[str, float]]:

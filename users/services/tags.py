@@ -97,4 +97,6 @@ def _stage(cursor: Any, rows: list[tuple[int, str]]) -> None:
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     text.seek(0)
-    cursor.copy_expert(f"COPY {STAGING} (shopper_id, name) FROM STDIN WITH (FORMAT csv)", text)
+    # COPY goes around Django, which would raise its own errors.
+    with connection.wrap_database_errors:
+        cursor.copy_expert(f"COPY {STAGING} (shopper_id, name) FROM STDIN WITH (FORMAT csv)", text)

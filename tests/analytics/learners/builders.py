@@ -14,7 +14,9 @@ KINDS = (
 )
 
 
-def shoppers_of_kinds(kinds: tuple[tuple[float, ...], ...] = KINDS, *, each: int = 100, seed: int = 1) -> NDArray[np.float64]:
+def shoppers_of_kinds(
+    kinds: tuple[tuple[float, ...], ...] = KINDS, *, each: int = 100, seed: int = 1
+) -> NDArray[np.float64]:
     """So many shoppers of each kind, one kind after the other, every number varied by about a fifth."""
     random = np.random.default_rng(seed)
     return np.concatenate([np.array(kind) * random.lognormal(0, 0.2, size=(each, len(kind))) for kind in kinds])

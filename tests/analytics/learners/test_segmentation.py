@@ -106,5 +106,14 @@ def test_a_grouping_with_a_tiny_part_is_never_chosen() -> None:
     assert choose((candidate(3, 0.3), candidate(4, 0.6, smallest=0.04))).k == 3
 
 
+def test_last_nights_number_stays_while_it_is_not_clearly_worse() -> None:
+    candidates = (candidate(3, 0.34), candidate(4, 0.30, stability=0.85), candidate(5, 0.31), candidate(6, 0.2))
+
+    assert choose(candidates).k == 5
+    assert choose(candidates, earlier_k=4).k == 4
+    assert choose(candidates, earlier_k=6).k == 5
+    assert choose(candidates, earlier_k=9).k == 5
+
+
 def test_nobody_gets_no_label(points: Matrix) -> None:
     assert len(label_points(points[:0], points[:3])) == 0
