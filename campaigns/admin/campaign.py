@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -31,6 +31,7 @@ from config.kernel.admin_tools import (
     WHOLE_DAY_HINT,
     DistinctRowsFormSet,
     EndMomentField,
+    PreparedChangeList,
     ShopTabularInline,
     StartMomentField,
     leave_dialog,
@@ -83,7 +84,8 @@ class CampaignCouponInline(ShopTabularInline):
     verbose_name_plural = _("Coupons of this campaign")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CampaignCoupon]:
-        return super().get_queryset(request).select_related("coupon")
+        moment = Value(database_now(), output_field=DateTimeField())
+        return super().get_queryset(request).select_related("coupon").annotate(seen_at=moment)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return _may(request, "view") or _may(request, "change")
@@ -99,11 +101,8 @@ class CampaignCouponInline(ShopTabularInline):
 
     @display(description=_("state"))
     def show_state(self, entry: CampaignCoupon) -> str:
-        if entry.pk is None:
-            return "–"
-        now = getattr(self, "_now", None) or database_now()
-        self._now = now
-        return str(entry.coupon.state(now).label)
+        # The row to be filled in has no coupon yet.
+        return str(entry.coupon.state(entry.seen_at).label) if entry.coupon_id else "–"  # type: ignore[attr-defined]
 
 
 def _may(request: HttpRequest, verb: str) -> bool:
@@ -111,14 +110,12 @@ def _may(request: HttpRequest, verb: str) -> bool:
     return user.has_perm(f"campaigns.{verb}_campaign")
 
 
-class CampaignChangeList(ChangeList):
+class CampaignChangeList(PreparedChangeList):
     """The list with the figures of the campaigns on its page."""
 
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        self.result_list = list(self.result_list)
-        figures = campaign_figures(campaign.pk for campaign in self.result_list)
-        for campaign in self.result_list:
+    def prepare(self, rows: list[Any]) -> None:
+        figures = campaign_figures(campaign.pk for campaign in rows)
+        for campaign in rows:
             campaign.figures = figures[campaign.pk]
 
 
@@ -194,15 +191,15 @@ class CampaignAdmin(HistoryModelAdmin):
 
     @display(description=_("coupons"))
     def show_coupons(self, campaign: Campaign) -> int:
-        return campaign.figures.coupons  # type: ignore[attr-defined,no-any-return]  # set by CampaignChangeList
+        return campaign.figures.coupons  # type: ignore[attr-defined]  # set by CampaignChangeList
 
     @display(description=_("claims"))
     def show_claimed(self, campaign: Campaign) -> int:
-        return campaign.figures.claimed  # type: ignore[attr-defined,no-any-return]
+        return campaign.figures.claimed  # type: ignore[attr-defined]
 
     @display(description=_("redemptions"))
     def show_redeemed(self, campaign: Campaign) -> int:
-        return campaign.figures.redeemed  # type: ignore[attr-defined,no-any-return]
+        return campaign.figures.redeemed  # type: ignore[attr-defined]
 
     @display(description=_("state"))
     def show_status_now(self, campaign: Campaign) -> SafeString:

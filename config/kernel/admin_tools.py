@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin as UnfoldModelAdmin
 from unfold.admin import TabularInline as UnfoldTabularInline
 from unfold.forms import PaginationInlineFormSet
+from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminDecimalFieldWidget
 
 from config.kernel.clock import end_of_shop_day, start_of_shop_day
@@ -152,6 +153,22 @@ class DistinctRowsFormSet(PaginationInlineFormSet):
                 seen.add(value)
 
 
+class PreparedChangeList(ChangeList):
+    """A list whose rows are completed together, so that no column asks the database row by row."""
+
+    result_list: list[Any]
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Reads the rows of the page and completes them."""
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        self.prepare(self.result_list)
+
+    def prepare(self, rows: list[Any]) -> None:
+        """Sets on the rows what the columns will show."""
+        raise NotImplementedError
+
+
 class ReadOnlyMixin:
     """A page that shows and never changes; what may be done there is done by actions."""
 
@@ -174,7 +191,7 @@ class ReadOnlyMixin:
 class LargeTableMixin:
     """A list that never counts all its rows."""
 
-    paginator = CappedPaginator
+    paginator: Any = CappedPaginator
     show_full_result_count = False
     list_per_page = 50
 
@@ -188,7 +205,7 @@ class SuperuserOnlyMixin:
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return _is_superuser(request)
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return _is_superuser(request) and super().has_add_permission(request)  # type: ignore[misc]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -213,10 +230,11 @@ class StartMomentField(forms.SplitDateTimeField):
             field.required = False
         self.fields[0].required = self.required
 
-    def compress(self, data_list: list[Any]) -> datetime | None:
-        if data_list and data_list[0] and not data_list[1]:
-            return self.moment_of(data_list[0])
-        return super().compress(data_list) if data_list and data_list[0] else None
+    def compress(self, data_list: Any) -> Any:
+        """Returns the instant that a date and perhaps a time mean; None for nothing."""
+        if not data_list or not data_list[0]:
+            return None
+        return super().compress(data_list) if data_list[1] else self.moment_of(data_list[0])
 
     def moment_of(self, day: Any) -> datetime:
         """Returns the instant that a bare date means."""

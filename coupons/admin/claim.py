@@ -23,6 +23,7 @@ from unfold.widgets import INPUT_CLASSES, UnfoldAdminTextInputWidget
 from config.kernel.admin_filters import ShopDaysFilter
 from config.kernel.admin_tools import (
     LargeTableMixin,
+    PreparedChangeList,
     ReadOnlyMixin,
     ShopModelAdmin,
     ShopTabularInline,
@@ -111,14 +112,12 @@ class ExtendForm(BaseDialogForm):
         return until
 
 
-class ClaimChangeList(ChangeList):
+class ClaimChangeList(PreparedChangeList):
     """Shows every row of the list as it stands at one moment."""
 
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
+    def prepare(self, rows: list[Any]) -> None:
         now = database_now()
-        self.result_list = list(self.result_list)
-        for claim in self.result_list:
+        for claim in rows:
             claim.seen_at = now
 
 

@@ -17,7 +17,7 @@ from unfold.views import ChangeList
 
 from config.kernel.admin_filters import ShopDaysFilter
 from config.kernel.admin_history import HistoryModelAdmin
-from config.kernel.admin_tools import DistinctRowsFormSet, ShopTabularInline, shop_window
+from config.kernel.admin_tools import DistinctRowsFormSet, PreparedChangeList, ShopTabularInline, shop_window
 from config.kernel.clock import database_now
 from config.kernel.ids import as_uuid
 from coupons import wording
@@ -92,15 +92,13 @@ def _may_change_terms(request: HttpRequest, coupon: Coupon | None) -> bool:
     return user.has_perm("coupons.change_coupon") and not coupon_is_claimed(coupon)
 
 
-class CouponChangeList(ChangeList):
+class CouponChangeList(PreparedChangeList):
     """The list with the figures of the coupons on its page."""
 
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
+    def prepare(self, rows: list[Any]) -> None:
         now = database_now()
-        self.result_list = list(self.result_list)
-        figures = coupon_figures(coupon.pk for coupon in self.result_list)
-        for coupon in self.result_list:
+        figures = coupon_figures(coupon.pk for coupon in rows)
+        for coupon in rows:
             coupon.figures = figures[coupon.pk]
             coupon.shown_state = coupon.state(now)
 
@@ -210,7 +208,7 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
 
     # Saving
 
-    def save_model(self, request: HttpRequest, obj: Coupon, form: ModelForm, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
         """Saves; a new coupon gets its first stock in the same transaction.
 
         A save locks the coupon, and a claim refers to it: none is made on terms that are just changing.

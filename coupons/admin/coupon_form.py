@@ -49,7 +49,32 @@ class CouponForm(forms.ModelForm):
 
     class Meta:
         model = Coupon
-        exclude = ("status",)
+        fields = (
+            "title_zh",
+            "title_en",
+            "description_zh",
+            "description_en",
+            "benefit_type",
+            "amount_off",
+            "percent_off",
+            "discount_cap",
+            "minimum_spend",
+            "threshold_base",
+            "is_exclusive",
+            "stacking_group",
+            "priority",
+            "audience",
+            "audience_tag",
+            "limit_per_shopper",
+            "limit_per_shopper_per_day",
+            "limit_per_day",
+            "needs_code",
+            "claim_starts_at",
+            "claim_ends_at",
+            "usable_from",
+            "usable_until",
+            "usable_days",
+        )
         widgets = {
             "description_zh": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
             "description_en": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
@@ -89,9 +114,9 @@ class CouponForm(forms.ModelForm):
             if benefit_type != chosen:
                 cleaned.update(dict.fromkeys(names))
                 for name in names:
-                    self._errors.pop(name, None)
+                    self.errors.pop(name, None)
         needed = FIELDS_OF_BENEFIT[chosen][0]
-        if needed not in self._errors and not cleaned.get(needed):
+        if needed not in self.errors and not cleaned.get(needed):
             self.add_error(needed, gettext("Enter how much the coupon gives."))
 
 
@@ -128,7 +153,7 @@ class NewCouponForm(CouponForm):
         cleaned = super().clean()
         if cleaned.get("stock_is_unlimited"):
             cleaned.update(stock_released=None, stock_reserve=0, expects_rush=False)
-        elif cleaned.get("stock_released") is None and "stock_released" not in self._errors:
+        elif cleaned.get("stock_released") is None and "stock_released" not in self.errors:
             self.add_error("stock_released", gettext("Say how many there are, or choose unlimited."))
         return cleaned
 

@@ -20,7 +20,7 @@ def preview_view(request: HttpRequest, model_admin: Any) -> HttpResponse:
     """Returns the tickets of the half-filled form in every language of the shop; saves nothing."""
     if not model_admin.has_view_or_change_permission(request) and not model_admin.has_add_permission(request):
         raise PermissionDenied
-    stored = Coupon.objects.filter(pk=_stored_id(request)).first()
+    stored = _stored_coupon(request)
     form = model_admin.get_form(request, stored, change=stored is not None)(request.POST, instance=stored)
     # Fills the instance with whatever is valid so far.
     form.is_valid()
@@ -47,6 +47,6 @@ def tickets_of(coupon: Coupon) -> list[dict[str, Any]]:
     return tickets
 
 
-def _stored_id(request: HttpRequest) -> int | None:
+def _stored_coupon(request: HttpRequest) -> Coupon | None:
     text = request.GET.get("id", "")
-    return int(text) if text.isdecimal() and len(text) < 19 else None
+    return Coupon.objects.filter(pk=int(text)).first() if text.isdecimal() and len(text) < 19 else None

@@ -85,13 +85,13 @@ def coupons_running_out(coupons: QuerySet[Coupon], *, now: datetime) -> QuerySet
         coupons.filter(pk__in=Coupon.objects.live(now).values("pk"))
         .filter(stock__is_unlimited=False)
         .annotate(stock_left=remaining_stock())
-        .filter(stock_left__lte=F("stock__released") * RUNNING_OUT_PERCENT / 100)
+        .filter(Q(stock_left__lte=F("stock__released") * RUNNING_OUT_PERCENT / 100))
     )
 
 
 def coupons_sold_out(coupons: QuerySet[Coupon], *, now: datetime) -> QuerySet[Coupon]:
     """Returns the live ones of which nothing is left."""
-    return coupons_running_out(coupons, now=now).filter(stock_left=0)
+    return coupons_running_out(coupons, now=now).filter(Q(stock_left=0))
 
 
 def coupon_is_claimed(coupon: Coupon) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils.translation import gettext, override
 
+from config.kernel.history import set_history
 from config.kernel.ids import uuid7
 from coupons.enums import CouponStatus
 from coupons.models import Coupon, ScopeEntry, Stock
@@ -42,8 +43,7 @@ def coupon_clone(*, coupon: Coupon, actor: User, now: datetime) -> Coupon:
     clone.usable_from = clone.usable_from and clone.usable_from + shift
     clone.usable_until = clone.usable_until and clone.usable_until + shift
     with transaction.atomic():
-        clone._history_user = actor
-        clone._change_reason = f"cloned from {coupon.public_id}"
+        set_history(clone, actor=actor, reason=f"cloned from {coupon.public_id}")
         clone.save(force_insert=True)
         ScopeEntry.objects.bulk_create(
             ScopeEntry(coupon=clone, mode=entry.mode, category_id=entry.category_id, product_id=entry.product_id)

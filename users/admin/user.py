@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
@@ -220,7 +221,7 @@ class UserAdmin(LargeTableMixin, BaseUserAdmin, ShopModelAdmin):
 
     @display(description=_("birthday"))
     def show_birthday(self, person: User) -> str:
-        return mask_birthday(person.birthday) or "–"
+        return mask_birthday(cast("date | None", person.birthday)) or "–"
 
     @display(description=_("tags"), label=True)
     def show_tags(self, person: User) -> list[str]:
