@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time
 from decimal import Decimal
 
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from config.kernel.clock import shop_date, shop_zone
 from config.kernel.money import format_money
 from coupons.enums import BenefitType
 from coupons.models import Coupon
@@ -57,13 +57,27 @@ def validity_in_words(coupon: Coupon) -> str:
             % {"count": coupon.usable_days}
         )
     if coupon.usable_from and coupon.usable_until:
-        window = {"start": _moment(coupon.usable_from), "end": _moment(coupon.usable_until)}
+        window = {"start": moment_in_words(coupon.usable_from), "end": end_in_words(coupon.usable_until)}
         parts.append(_("usable %(start)s – %(end)s") % window)
     elif coupon.usable_until:
-        parts.append(_("usable until %(end)s") % {"end": _moment(coupon.usable_until)})
+        parts.append(_("usable until %(end)s") % {"end": end_in_words(coupon.usable_until)})
     elif coupon.usable_from:
-        parts.append(_("usable from %(start)s on") % {"start": _moment(coupon.usable_from)})
+        parts.append(_("usable from %(start)s on") % {"start": moment_in_words(coupon.usable_from)})
     return ", ".join(parts)
+
+
+def moment_in_words(moment: datetime) -> str:
+    """Returns a moment in the shop's time zone."""
+    return date_format(moment.astimezone(shop_zone()), "DATETIME_FORMAT")
+
+
+def end_in_words(moment: datetime) -> str:
+    """Returns the end of a half-open window as people say it: midnight is the end of the day before."""
+    local = moment.astimezone(shop_zone())
+    if local.time() == time.min:
+        last_day = shop_date(local - local.resolution)
+        return _("the end of %(day)s") % {"day": date_format(last_day, "DATE_FORMAT")}
+    return moment_in_words(moment)
 
 
 def _percent_in_words(percent_off: Decimal) -> str:
@@ -71,7 +85,3 @@ def _percent_in_words(percent_off: Decimal) -> str:
     in_chinese = (get_language() or "").startswith("zh")
     number = (100 - percent_off) / 10 if in_chinese else percent_off
     return _("%(number)s%% off") % {"number": f"{number.normalize():f}"}
-
-
-def _moment(value: datetime) -> str:
-    return date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")

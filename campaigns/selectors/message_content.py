@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, time
+from datetime import datetime
 
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.formats import date_format
-from django.utils.translation import gettext as _
 
 from campaigns.models import Message
-from config.kernel.clock import shop_date, shop_zone
 from coupons.models import Claim
-from coupons.wording import benefit_in_words
+from coupons.wording import benefit_in_words, end_in_words
 
 
 class MessageContent:
@@ -76,12 +73,3 @@ def claims_of(messages: Iterable[Message]) -> dict[int, Claim]:
 def one_line(text: str) -> str:
     """Returns a text without line breaks, control characters and the invisible marks that turn writing around."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-
-
-def end_in_words(moment: datetime) -> str:
-    """Returns the end of a half-open window as people say it: midnight is the end of the day before."""
-    local = moment.astimezone(shop_zone())
-    if local.time() == time.min:
-        last_day = shop_date(local - local.resolution)
-        return _("the end of %(day)s") % {"day": date_format(last_day, "DATE_FORMAT")}
-    return date_format(local, "DATETIME_FORMAT")

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 
 from django import template
-from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.translation import gettext as _
 
-from config.kernel.clock import as_text, shop_date, shop_zone
+from config.kernel.clock import as_text
 from config.kernel.money import exponent, format_money
 from coupons import wording
-from coupons.enums import BenefitType
 from coupons.models import Coupon
 
 register = template.Library()
 
-# "¥1,200.00" and "15% off" alike: what stands before the digits, the digits, what stands behind.
-AROUND_DIGITS = re.compile(r"(?P<before>\D*)(?P<number>\d[\d.,  ]*\d|\d)(?P<after>.*)")
+# "¥1,200 off", "15% off", "8.5折": what stands before the number, the number, what touches it, the rest.
+AROUND_NUMBER = re.compile(r"(?P<before>\D*)(?P<number>\d(?:[\d.,]*\d)?)(?P<sign>\S*)(?P<after>.*)", re.DOTALL)
+LONG_NUMBER = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +26,13 @@ class HeadlineParts:
 
     before: str
     number: str
+    sign: str
     after: str
 
     @property
     def is_long(self) -> bool:
         """Whether the number needs a smaller print to fit a stub."""
-        return len(self.number) + len(self.before) > 4
+        return len(self.number) > LONG_NUMBER
 
 
 @register.filter
@@ -51,43 +49,36 @@ def benefit_headline(coupon: Coupon) -> str:
 
 @register.filter
 def headline_parts(coupon: Coupon) -> HeadlineParts:
-    """Cuts the headline of a coupon for its stub; whole amounts lose their zeros."""
-    text = wording.headline(coupon)
-    if coupon.benefit_type == BenefitType.AMOUNT_OFF:
-        amount = format_money(coupon.amount_off or 0)
-        text = text.replace(amount, _without_zero_decimals(amount))
-    found = AROUND_DIGITS.fullmatch(text)
+    """Cuts the headline of a coupon for its stub."""
+    text = _without_zero_decimals(wording.headline(coupon))
+    found = AROUND_NUMBER.fullmatch(text)
     if found is None:
-        return HeadlineParts("", text, "")
-    return HeadlineParts(found["before"].strip(), found["number"], found["after"].strip())
+        return HeadlineParts("", text, "", "")
+    return HeadlineParts(found["before"].strip(), found["number"], found["sign"], found["after"].strip())
 
 
 @register.filter
 def threshold(coupon: Coupon) -> str:
-    """Says from which spend on a coupon counts, or that there is no minimum."""
-    return wording.threshold_in_words(coupon)
+    """Says from which spend on a coupon counts, or that there is no minimum; whole amounts without decimals."""
+    return _without_zero_decimals(wording.threshold_in_words(coupon))
 
 
 @register.filter
 def cap(coupon: Coupon) -> str:
     """Says how much a percentage gives at most; empty without a cap."""
-    return wording.cap_in_words(coupon)
+    return _without_zero_decimals(wording.cap_in_words(coupon))
 
 
 @register.filter
 def until(end: datetime) -> str:
     """Writes the end of a half-open window as people say it: midnight is the end of the day before."""
-    local = timezone.localtime(end, shop_zone())
-    if local.time() == time.min:
-        day = shop_date(local - timedelta(microseconds=1))
-        return _("the end of %(day)s") % {"day": date_format(day, "DATE_FORMAT")}
-    return date_format(local, "DATETIME_FORMAT")
+    return wording.end_in_words(end)
 
 
 @register.filter
 def moment(value: datetime) -> str:
     """Writes a moment in the shop's time zone."""
-    return date_format(timezone.localtime(value, shop_zone()), "DATETIME_FORMAT")
+    return wording.moment_in_words(value)
 
 
 @register.filter
@@ -96,7 +87,7 @@ def iso(value: datetime) -> str:
     return as_text(value)
 
 
-def _without_zero_decimals(amount: str) -> str:
+def _without_zero_decimals(text: str) -> str:
     # A currency without decimals keeps its thousands: 1,000 yen are not 1 yen.
     zeros = "0" * exponent()
-    return re.sub(rf"[.,]{zeros}(?=\D*$)", "", amount) if zeros else amount
+    return re.sub(rf"[.,]{zeros}(?!\d)", "", text) if zeros else text

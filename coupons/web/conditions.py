@@ -11,8 +11,7 @@ from django.utils.translation import ngettext
 from coupons.enums import AudienceKind, ScopeMode, ThresholdBase
 from coupons.models import Coupon
 from coupons.selectors.coupon_page import ScopeNames, scope_names
-from coupons.templatetags.coupon_words import until
-from coupons.wording import benefit_in_words, validity_in_words
+from coupons.wording import benefit_in_words, end_in_words, validity_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ def terms_of(coupon: Coupon) -> list[Term]:
         Term(_("What you get"), _benefit(coupon)),
         Term(_("Counts for"), _counted(coupon)),
         Term(_("Usable"), [capfirst(validity_in_words(coupon))]),
-        Term(_("Claiming"), [_("until %(end)s") % {"end": until(coupon.claim_ends_at)}]),
+        Term(_("Claiming"), [_("until %(end)s") % {"end": end_in_words(coupon.claim_ends_at)}]),
         Term(_("How many"), _limits(coupon)),
         Term(_("Together with others"), [_combination(coupon)]),
     ]

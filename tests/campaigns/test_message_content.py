@@ -9,9 +9,10 @@ import pytest
 from django.utils import translation
 from pytest_django import Settings
 
-from campaigns.selectors.message_content import end_in_words, one_line
+from campaigns.selectors.message_content import one_line
 from campaigns.services.sending import messages_send_due
 from coupons.models import Coupon
+from coupons.wording import end_in_words
 from tests import factories
 from tests.campaigns.makers import make_due_email
 from tests.campaigns.smtp import MailServer

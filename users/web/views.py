@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -30,7 +31,15 @@ from users.services.accounts import account_create, account_set_language, accoun
 BACKEND = "users.backends.IdentifierBackend"
 
 
-class SignInView(LoginView):
+class BackToPageMixin(RedirectURLMixin):
+    """Goes back to the page that a person came from, unless that is a page for getting in."""
+
+    def get_redirect_url(self) -> str:
+        url = super().get_redirect_url()
+        return "" if urlsplit(url).path in {reverse("users:sign_in"), reverse("users:sign_up")} else url
+
+
+class SignInView(BackToPageMixin, LoginView):
     """Sign-in; goes back to where the person came from."""
 
     authentication_form = SignInForm
@@ -52,7 +61,7 @@ class SignOutView(LogoutView):
 
 
 @method_decorator([sensitive_post_parameters("password"), never_cache], name="dispatch")
-class SignUpView(RedirectURLMixin, FormView):
+class SignUpView(BackToPageMixin, FormView):
     """Opens an account and signs its owner in."""
 
     form_class = SignUpForm
