@@ -44,7 +44,7 @@ def page_size_of(request: Request) -> int:
 
 
 class NewestFirstPagination(CursorPagination):
-    """Pages by the view's `ordering` (or the newest id first)."""
+    """Pages by the view's `ordering`."""
 
     page_size = PAGE_SIZE
     max_page_size = MAXIMUM_PAGE_SIZE
@@ -55,7 +55,8 @@ class NewestFirstPagination(CursorPagination):
         return page_size_of(request)
 
     def get_ordering(self, request: Request, queryset: QuerySet[Any], view: Any) -> tuple[str, ...]:
-        return tuple(getattr(view, "ordering", self.ordering))
+        ordering: tuple[str, ...] = view.ordering
+        return ordering
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         encoded = request.query_params.get("cursor")

@@ -17,6 +17,7 @@ from rest_framework.serializers import BaseSerializer
 
 from config.kernel.api.authentication import BearerAuthentication, PageSessionAuthentication
 from config.kernel.api.callers import Caller, caller_of
+from config.kernel.api.pagination import NewestFirstPagination
 from config.kernel.api.permissions import ScopedOrSelf
 from config.kernel.idempotency import Answer, fingerprint, run_once
 
@@ -31,12 +32,14 @@ class ApiView(GenericAPIView):
     Attributes:
         scopes: the scope that each method needs of a token.
         integrators_only: refuses a shopper's session.
+        ordering: of a list with cursors.
     """
 
     authentication_classes = [BearerAuthentication, PageSessionAuthentication]
     permission_classes = [ScopedOrSelf]
     metadata_class = None
     pagination_class: type[BasePagination] | None = None
+    ordering: tuple[str, ...] = NewestFirstPagination.ordering
     scopes: ClassVar[dict[str, str]] = {}
     integrators_only: ClassVar[bool] = False
 

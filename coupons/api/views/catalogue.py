@@ -78,7 +78,8 @@ class CouponView(ApiView):
 class ProductsView(ApiView):
     scopes = {"GET": "coupons:read"}
     pagination_class = NewestFirstPagination
-    ordering = ("name_en", "pk")
+    # By its unique index, so that a page of a hundred thousand products costs as much as one of ten.
+    ordering = ("sku",)
 
     @operation(
         id="products_list",
