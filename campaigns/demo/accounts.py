@@ -25,6 +25,8 @@ DEFAULT_FILE = Path("var") / "demo" / "accounts.json"
 BACKEND = "Demo shop backend"
 TOKEN_LASTS = timedelta(days=365)
 TOKEN_RENEWED_BEFORE = timedelta(days=30)
+# Long enough ago for the shopper's first order.
+JOINED = timedelta(days=7)
 # Without letters and digits that look alike.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 PASSWORD_LENGTH = 16
@@ -104,7 +106,7 @@ def _ensure_person(person: Person, known: dict[str, dict[str, str]], now: dateti
             username=person.login,
             password=password,
             language=settings.LANGUAGE_CODE,
-            joined_at=now,
+            joined_at=now - JOINED,
             **person.fields,
         )
     user.set_password(password)
