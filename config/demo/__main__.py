@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from config.demo.accounts import welcome
+from config.demo.accounts import FILE_NAME, welcome
 from config.demo.secrets import development_secrets
 from config.demo.services import services
 from config.demo.supervisor import ServiceGaveUpError, Supervisor
@@ -119,6 +119,9 @@ def environment(folder: Path, *, address: str) -> dict[str, str]:
     return {
         "DJANGO_SETTINGS_MODULE": "config.settings.dev",
         "DEMO_CHECKOUT": "true",
+        # The real year of orders is in dollars.
+        "SHOP_CURRENCY": "USD",
+        "DEMO_ACCOUNTS_FILE": str(folder / FILE_NAME),
         "SHOP_URL": address,
         "PYTHONUNBUFFERED": "1",
         # True in production: static files are collected there, and the worker is not root.
