@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
+from time import perf_counter
 
 import pytest
 
@@ -10,13 +13,13 @@ from coupons.enums import ClaimChannel
 from coupons.errors import SoldOut
 from coupons.models import Claim, Coupon, Stock, StockBucket
 from coupons.services import claims as claims_service
-from coupons.services.claims import claim_create
+from coupons.services.claims import claim_create, claim_create_by_code
 from coupons.services.publishing import coupon_pause
 from coupons.services.stock import stock_top_up, stock_withdraw
 from tests import factories
 from tests.concurrency.crowd import MeetingPoint, rush, tally
 from tests.factories import NOW
-from tests.invariants import assert_invariants, assert_stock_adds_up
+from tests.invariants import assert_invariants
 from users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,8 +27,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 BUCKETS = pytest.mark.parametrize("buckets", [1, 16], ids=["one row", "16 buckets"])
 
 
-def crowd_of(count: int) -> list[User]:
-    return User.objects.bulk_create(User(username=f"crowd-{number}", password="!") for number in range(count))
+def crowd_of(count: int, *, name: str = "crowd") -> list[User]:
+    return User.objects.bulk_create(User(username=f"{name}-{number}", password="!") for number in range(count))
 
 
 def claim(coupon: Coupon, shopper: User) -> Claim:
@@ -46,9 +49,10 @@ def test_fifty_threads_and_a_coupon_of_a_hundred(buckets: int) -> None:
 @pytest.mark.reliability(1)
 def test_more_attempts_than_shoppers_and_more_shoppers_than_coupons(buckets: int) -> None:
     coupon = factories.make_coupon(stock=100, bucket_count=buckets)
-    shoppers = crowd_of(300) * 3
+    shoppers = (crowd_of(300) * 4)[:1000]
     results = rush([partial(claim, coupon, shopper) for shopper in shoppers], threads=30)
     assert tally(results)["done"] == 100
+    assert coupon.stock.remaining() == 0
     assert set(tally(results)) <= {"done", "SoldOut", "LimitReached"}
     assert_invariants(coupon)
 
@@ -81,39 +85,80 @@ def test_daily_limits_hold() -> None:
     assert_invariants(coupon)
 
 
+@pytest.mark.reliability(4)
+@pytest.mark.parametrize("maximum_uses", [1, 10])
+def test_a_code_is_used_as_often_as_allowed(maximum_uses: int) -> None:
+    coupon = factories.make_coupon(stock=100, bucket_count=16, needs_code=True)
+    code = factories.make_code(coupon=coupon, text="RUSH2026", maximum_uses=maximum_uses)
+    results = rush(
+        partial(claim_create_by_code, shopper=shopper, text="rush-2026", channel=ClaimChannel.CODE, now=NOW)
+        for shopper in crowd_of(60)
+    )
+    assert tally(results) == {"done": maximum_uses, "CodeInvalid": 60 - maximum_uses}
+    code.refresh_from_db()
+    assert code.used == maximum_uses
+    assert_invariants(coupon)
+
+
 class TestTheGuardIsWhatHolds:
     """Control: the same rush with the guard taken out must go wrong, or the tests above prove nothing."""
 
     ROUNDS = 5
 
     @pytest.mark.reliability(5)
-    def test_reading_before_writing_oversells_every_round(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for _round in range(self.ROUNDS):
-            meeting = MeetingPoint(10)
+    def test_reading_before_writing_oversells(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Fifty threads and a coupon of a hundred, as above: everybody who read in the same moment wins."""
+        monkeypatch.setattr(claims_service, "stock_take_one", taker_that_reads_first(MeetingPoint(50)))
+        coupon = factories.make_coupon(stock=100)
+        results = rush([partial(claim, coupon, shopper) for shopper in crowd_of(400)], threads=50)
+        assert tally(results)["done"] > 100
+        with pytest.raises(AssertionError):
+            assert_invariants(coupon)
 
-            def read_then_write(*, coupon_id: int, stock: Stock, meeting: MeetingPoint = meeting) -> None:
-                bucket = StockBucket.objects.get(coupon_id=coupon_id)
-                if bucket.remaining < 1:
-                    raise SoldOut
-                meeting.wait()
-                bucket.remaining -= 1
-                bucket.save(update_fields=["remaining"])
-
-            monkeypatch.setattr(claims_service, "stock_take_one", read_then_write)
+    @pytest.mark.reliability(5)
+    def test_it_does_so_every_round(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for number in range(self.ROUNDS):
+            monkeypatch.setattr(claims_service, "stock_take_one", taker_that_reads_first(MeetingPoint(10)))
             coupon = factories.make_coupon(stock=5)
-            shoppers = [factories.make_shopper() for _ in range(10)]
-            rush([partial(claim, coupon, shopper) for shopper in shoppers], threads=10)
-            assert coupon.claims.count() > 5
-            with pytest.raises(AssertionError):
-                assert_stock_adds_up(coupon)
+            rush([partial(claim, coupon, shopper) for shopper in crowd_of(10, name=f"round-{number}")], threads=10)
+            assert coupon.claims.count() == 10
 
+    @pytest.mark.reliability(5)
     def test_with_the_guard_the_same_rounds_never_do(self) -> None:
-        for _round in range(self.ROUNDS):
+        for number in range(self.ROUNDS):
             coupon = factories.make_coupon(stock=5)
-            shoppers = [factories.make_shopper() for _ in range(10)]
-            rush([partial(claim, coupon, shopper) for shopper in shoppers], threads=10)
+            rush([partial(claim, coupon, shopper) for shopper in crowd_of(10, name=f"round-{number}")], threads=10)
             assert coupon.claims.count() == 5
             assert_invariants(coupon)
+
+    @pytest.mark.reliability(2)
+    def test_without_the_counter_the_constraint_still_holds_the_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        meeting = MeetingPoint(10)
+
+        def count_by_reading(coupon: Coupon, shopper: User, _now: datetime) -> int:
+            held = Claim.objects.filter(coupon=coupon, shopper=shopper).count()
+            meeting.wait()
+            return held + 1
+
+        monkeypatch.setattr(claims_service, "_count_claim", count_by_reading)
+        coupon, shopper = factories.make_coupon(), factories.make_shopper()
+        results = rush([partial(claim, coupon, shopper)] * 10, threads=10)
+        assert tally(results) == {"done": 1, "IntegrityError": 9}
+        assert coupon.stock.remaining() == 99
+
+
+def taker_that_reads_first(meeting: MeetingPoint) -> Callable[..., None]:
+    """The taker as one writes it first: read, decide, write; the callers meet after they have read."""
+
+    def take(*, coupon_id: int, stock: Stock) -> None:
+        bucket = StockBucket.objects.get(coupon_id=coupon_id)
+        if bucket.remaining < 1:
+            raise SoldOut
+        meeting.wait()
+        bucket.remaining -= 1
+        bucket.save(update_fields=["remaining"])
+
+    return take
 
 
 class TestAgainstAMarketer:
@@ -136,10 +181,33 @@ class TestAgainstAMarketer:
             assert set(tally(rush(calls, threads=21))) <= {"done", "SoldOut"}
             assert_invariants(coupon)
 
+    @pytest.mark.reliability(8)
+    def test_operators_who_withdraw_at_once_never_take_more_than_there_is(self) -> None:
+        coupon = factories.make_coupon(stock=100, bucket_count=4)
+        results = rush([partial(stock_withdraw, coupon=coupon, quantity=15, actor=None, now=NOW)] * 10, threads=10)
+        assert tally(results) == {"done": 6, "StockTooSmall": 4}
+        assert coupon.stock.remaining() == 10
+        assert_invariants(coupon)
+
     @pytest.mark.reliability(9)
-    def test_nothing_is_claimed_after_a_pause_was_committed(self) -> None:
-        coupon = factories.make_coupon(stock=1000)
+    def test_no_claim_begins_after_a_pause_was_committed(self) -> None:
+        coupon = factories.make_coupon(stock=1000, bucket_count=16)
         marketer = factories.make_marketer()
-        coupon_pause(coupon=coupon, actor=marketer, now=NOW)
-        results = rush([partial(claim, coupon, shopper) for shopper in crowd_of(30)])
-        assert tally(results) == {"Paused": 30}
+
+        def begin_and_claim(shopper: User) -> float:
+            began = perf_counter()
+            claim(coupon, shopper)
+            return began
+
+        def pause() -> float:
+            coupon_pause(coupon=coupon, actor=marketer, now=NOW)
+            return perf_counter()
+
+        calls: list[Callable[[], float]] = [partial(begin_and_claim, shopper) for shopper in crowd_of(200)]
+        calls.insert(60, pause)
+        results = rush(calls, threads=20)
+        paused = results.pop(60)
+        assert set(tally(results)) <= {"done", "Paused"}
+        assert tally(results)["Paused"] > 0
+        assert all(began < paused for began in results if isinstance(began, float))
+        assert_invariants(coupon)

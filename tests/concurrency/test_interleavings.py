@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Event, Thread
 
 import pytest
@@ -9,87 +11,98 @@ from django.db import connection, transaction
 
 from config.kernel.errors import Busy
 from coupons.enums import ClaimChannel
+from coupons.errors import SoldOut
+from coupons.models import Claim, Coupon
+from coupons.services import stock as stock_service
 from coupons.services.claims import claim_create
 from coupons.services.stock import stock_take_one
 from tests import factories
+from tests.concurrency.crowd import PATIENCE
 from tests.factories import NOW
+from tests.invariants import assert_invariants
+from users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class GivesUp(Exception):
-    pass
+@contextmanager
+def somebody_holds_a_unit_of(coupon: Coupon) -> Iterator[Event]:
+    """Another connection has taken a unit and not committed; it rolls back once the event is set."""
+    holds, may_give_up = Event(), Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                stock_take_one(coupon_id=coupon.pk, stock=coupon.stock)
+                holds.set()
+                may_give_up.wait(timeout=PATIENCE)
+                transaction.set_rollback(True)
+        finally:
+            connection.close()
+
+    holder = Thread(target=hold)
+    holder.start()
+    try:
+        assert holds.wait(timeout=PATIENCE)
+        yield may_give_up
+    finally:
+        may_give_up.set()
+        holder.join(timeout=PATIENCE)
+
+
+def claim(coupon: Coupon, shopper: User) -> Claim:
+    return claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=NOW)
 
 
 @pytest.mark.parametrize("buckets", [1, 16])
 @pytest.mark.reliability(11)
 def test_the_last_unit_comes_back_when_its_holder_gives_up(buckets: int) -> None:
-    """A holder has the last unit in an open transaction; the next shopper waits instead of hearing "sold out"."""
-    coupon = factories.make_coupon(stock=1, bucket_count=buckets)
-    shopper = factories.make_shopper()
-    holds, may_give_up = Event(), Event()
-
-    def hold_and_give_up() -> None:
-        try:
-            with transaction.atomic():
-                stock_take_one(coupon_id=coupon.pk, stock=coupon.stock)
-                holds.set()
-                may_give_up.wait(timeout=30)
-                raise GivesUp
-        except GivesUp:
-            pass
-        finally:
-            connection.close()
-
-    holder = Thread(target=hold_and_give_up)
-    holder.start()
-    holds.wait(timeout=30)
-    results: list[object] = []
+    """The last unit is in an open transaction; the next shopper waits instead of hearing "sold out"."""
+    coupon, shopper = factories.make_coupon(stock=1, bucket_count=buckets), factories.make_shopper()
+    made: list[Claim] = []
 
     def wait_for_it() -> None:
         try:
-            results.append(claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=NOW))
+            made.append(claim(coupon, shopper))
         finally:
             connection.close()
 
-    waiter = Thread(target=wait_for_it)
-    waiter.start()
-    _until_somebody_waits_for_a_lock()
-    may_give_up.set()
-    holder.join(timeout=30)
-    waiter.join(timeout=30)
-    assert len(results) == 1
+    with somebody_holds_a_unit_of(coupon) as may_give_up:
+        waiter = Thread(target=wait_for_it)
+        waiter.start()
+        _until_somebody_waits_for_a_lock()
+        may_give_up.set()
+        waiter.join(timeout=PATIENCE)
+    assert len(made) == 1
     assert coupon.stock.remaining() == 0
+    assert_invariants(coupon)
 
 
-def test_a_lock_that_is_never_given_ends_in_busy_and_changes_nothing() -> None:
-    coupon = factories.make_coupon(stock=1)
-    shopper = factories.make_shopper()
-    holds, may_end = Event(), Event()
+@pytest.mark.reliability(11)
+def test_control_without_the_fallback_a_shopper_hears_sold_out_and_the_unit_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stock_service, "_take_from_any_bucket", lambda _coupon_id: False)
+    coupon, shopper = factories.make_coupon(stock=1, bucket_count=16), factories.make_shopper()
+    with somebody_holds_a_unit_of(coupon), pytest.raises(SoldOut):
+        claim(coupon, shopper)
+    assert coupon.stock.remaining() == 1
 
-    def hold() -> None:
-        with transaction.atomic():
-            stock_take_one(coupon_id=coupon.pk, stock=coupon.stock)
-            holds.set()
-            may_end.wait(timeout=30)
-            transaction.set_rollback(True)
-        connection.close()
 
-    holder = Thread(target=hold)
-    holder.start()
-    holds.wait(timeout=30)
+@pytest.mark.parametrize("buckets", [1, 16])
+def test_a_lock_that_is_never_given_ends_in_busy_and_changes_nothing(buckets: int) -> None:
+    coupon, shopper = factories.make_coupon(stock=1, bucket_count=buckets), factories.make_shopper()
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '100ms'")
     try:
-        with pytest.raises(Busy) as refused:
-            claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=NOW)
+        with somebody_holds_a_unit_of(coupon), pytest.raises(Busy) as refused:
+            claim(coupon, shopper)
     finally:
-        may_end.set()
-        holder.join(timeout=30)
+        # The next test gets a connection with the usual patience.
         connection.close()
     assert (refused.value.status, refused.value.retry_after) == (503, 1)
     assert coupon.stock.remaining() == 1
-    assert not coupon.claim_counters.exists()
+    assert_invariants(coupon)
 
 
 def _until_somebody_waits_for_a_lock() -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from coupons.enums import ClaimState, OrderState
-from coupons.models import Claim, Order, Redemption
+from coupons.models import Claim, Order, OrderLineDiscount, Redemption
+from coupons.services import orders as orders_service
 from coupons.services.expiry import expire_claims, release_expired_locks
 from coupons.services.orders import order_lock, order_redeem, order_refund, order_release
 from tests import factories
-from tests.concurrency.crowd import rush, tally
+from tests.concurrency.crowd import MeetingPoint, rush, tally
 from tests.factories import NOW
 from tests.invariants import assert_invariants
+from users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -115,6 +119,22 @@ def test_ordering_against_the_expiry_job() -> None:
         assert_invariants(claim.coupon)
 
 
+@pytest.mark.reliability(7)
+def test_paying_against_the_expiry_job() -> None:
+    """A locked claim is safe from expiry: who locked in time may pay later."""
+    product = factories.make_product()
+    for number in range(ROUNDS):
+        claim = factories.make_claim(usable_days=1)
+        order = lock([claim], f"A-{number}", product, claim.expires_at - timedelta(minutes=1))
+        results = rush(
+            [partial(order_redeem, order=order, now=claim.expires_at), partial(expire_claims, now=claim.expires_at)]
+        )
+        assert tally(results) == {"done": 2}
+        claim.refresh_from_db()
+        assert claim.state == ClaimState.REDEEMED
+        assert_invariants(claim.coupon)
+
+
 @pytest.mark.reliability(10)
 def test_two_claims_in_opposite_order_never_deadlock() -> None:
     shopper, product = factories.make_shopper(), factories.make_product()
@@ -133,3 +153,29 @@ def test_one_reference_sent_by_thirty_threads_is_one_order() -> None:
     assert tally(results)["done"] == 1
     assert set(tally(results)) <= {"done", "ReferenceTaken", "ClaimLocked"}
     assert Order.objects.count() == 1
+
+
+class TestTheGuardIsWhatHolds:
+    """Control: without the locks and the guarded update, one claim is used twice every round."""
+
+    @pytest.mark.reliability(3)
+    def test_reading_before_writing_redeems_one_claim_twice(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        product = factories.make_product()
+        for number in range(3):
+            claim = factories.make_claim()
+            meeting = MeetingPoint(2)
+
+            def read_and_meet(_shopper: User, _ids: list[UUID], claim=claim, meeting=meeting) -> list[Claim]:
+                claims = list(Claim.objects.filter(pk=claim.pk, state=ClaimState.AVAILABLE).select_related("coupon"))
+                meeting.wait()
+                return claims
+
+            def move_without_looking(*, claims: list[Claim], to_state: ClaimState, order: Order, **_rest: Any) -> None:
+                Claim.objects.filter(pk__in=[each.pk for each in claims]).update(state=to_state, order=order)
+
+            monkeypatch.setattr(orders_service, "_lock_claims", read_and_meet)
+            monkeypatch.setattr(orders_service, "claims_move", move_without_looking)
+            results = rush(partial(lock, [claim], f"{letter}-{number}", product) for letter in "AB")
+            assert tally(results) == {"done": 2}
+            discounted = OrderLineDiscount.objects.filter(claim=claim).values("line__order").distinct()
+            assert discounted.count() == 2
