@@ -55,6 +55,7 @@ class ApplicationAdmin(SuperuserOnlyMixin, BaseApplicationAdmin, ShopModelAdmin)
     """The shop's systems that may call the API."""
 
     list_display = ("name", "client_id", "client_type", "authorization_grant_type", "created")
+    view_on_site = False
     # The library would search the people's e-mail addresses, which are sealed.
     search_fields = ("name", "client_id")
 

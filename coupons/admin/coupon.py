@@ -26,7 +26,7 @@ from coupons.admin.coupon_filters import StateFilter, StockFilter
 from coupons.admin.coupon_form import FIELDS_OF_BENEFIT, STOCK_FIELDS, CouponForm, NewCouponForm
 from coupons.admin.coupon_preview import preview_view
 from coupons.codes import normalize_code
-from coupons.enums import BenefitType, CouponState
+from coupons.enums import BenefitType, CouponState, CouponStatus
 from coupons.models import Code, Coupon, ScopeEntry
 from coupons.selectors.coupon_figures import CouponFigures, coupon_figures, coupon_is_claimed
 from coupons.services.stock import stock_open
@@ -205,6 +205,10 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
         if public_id is not None:
             exact |= Q(public_id=public_id)
         return (found | queryset.filter(exact) if search_term.strip() else found), has_duplicates
+
+    def get_view_on_site_url(self, obj: Coupon | None = None) -> str | None:
+        # Shoppers find no page of a draft, so there is no link to one.
+        return None if obj is None or obj.status == CouponStatus.DRAFT else super().get_view_on_site_url(obj)
 
     # Saving
 

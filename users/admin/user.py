@@ -125,7 +125,7 @@ class UserAdmin(LargeTableMixin, BaseUserAdmin, ShopModelAdmin):
     add_fieldsets = (
         (
             _("New member of staff"),
-            {"fields": ("username", "usable_password", "password1", "password2", "language", "groups")},
+            {"fields": ("username", "password1", "password2", "language", "groups")},
         ),
     )
     change_form_outer_after_template = "admin/users/user/sections.html"
@@ -145,6 +145,10 @@ class UserAdmin(LargeTableMixin, BaseUserAdmin, ShopModelAdmin):
             access = ["password", "is_active", "is_staff", "is_superuser", "groups"]
             fieldsets.append((_("Access"), {"fields": access}))
         return fieldsets
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
+        # A new member of staff has nothing yet.
+        return self.inlines if obj else ()
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         if _is_superuser(request):
