@@ -24,7 +24,11 @@ def tracked_files(*patterns: str) -> list[Path]:
 
 def test_imports_go_one_way() -> None:
     finished = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=BASE_DIR, capture_output=True, text=True, check=False
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert finished.returncode == 0, finished.stdout
 
