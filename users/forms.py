@@ -116,7 +116,8 @@ class AccountForm(forms.Form):
         self.user = user
         self.today = today
         fields = ("name", "email", "phone", "birthday", "language", "wants_reminders")
-        super().__init__(*args, initial={name: getattr(user, name) for name in fields}, **kwargs)
+        kwargs["initial"] = {name: getattr(user, name) for name in fields}
+        super().__init__(*args, **kwargs)
 
     def clean_email(self) -> str:
         text: str = self.cleaned_data["email"]

@@ -13,9 +13,7 @@ from users.identifiers import normalize_email, normalize_phone
 from users.models import User
 
 
-def account_create(
-    *, name: str, email: str = "", phone: str = "", password: str, language: str, now: datetime
-) -> User:
+def account_create(*, name: str, email: str = "", phone: str = "", password: str, language: str, now: datetime) -> User:
     """Opens an account for a shopper.
 
     Args:

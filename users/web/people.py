@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django_htmx.http import HttpResponseClientRedirect
@@ -13,7 +11,7 @@ from users.models import User
 
 def shopper_of(request: HttpRequest) -> User | None:
     """Returns who is signed in; None for a stranger."""
-    return cast(User, request.user) if request.user.is_authenticated else None
+    return request.user if request.user.is_authenticated else None
 
 
 def wants_fragment(request: HttpRequest) -> bool:

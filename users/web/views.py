@@ -34,7 +34,7 @@ BACKEND = "users.backends.IdentifierBackend"
 class BackToPageMixin(RedirectURLMixin):
     """Goes back to the page that a person came from, unless that is a page for getting in."""
 
-    def get_redirect_url(self) -> str:
+    def get_redirect_url(self, request: HttpRequest | None = None) -> str:
         url = super().get_redirect_url()
         return "" if urlsplit(url).path in {reverse("users:sign_in"), reverse("users:sign_up")} else url
 
@@ -66,7 +66,7 @@ class SignUpView(BackToPageMixin, FormView):
 
     form_class = SignUpForm
     template_name = "users/sign_up.html"
-    next_page = settings.LOGIN_REDIRECT_URL
+    next_page = "coupons:showcase"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
@@ -120,7 +120,7 @@ def language(request: HttpRequest) -> HttpResponseBase:
     response = set_language(request)
     chosen = request.POST.get("language", "")
     if request.user.is_authenticated and chosen in dict(settings.LANGUAGES):
-        account_set_language(user=cast(User, request.user), language=chosen)
+        account_set_language(user=request.user, language=chosen)
     return response
 
 
