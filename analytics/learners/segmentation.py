@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score, pairwise_distances_argmin, silhouette_score
@@ -27,6 +28,8 @@ JUDGED_SHOPPERS = 20_000
 FITTED_SHOPPERS = 200_000
 # The silhouette compares every pair.
 SILHOUETTE_SHOPPERS = 5_000
+# In MiB; all pairs at once would take 200.
+PAIRS_MEMORY = 32
 
 RESAMPLES = 5
 RESAMPLED_SHARE = 0.8
@@ -193,7 +196,8 @@ def _silhouette(points: Matrix, labels: Labels, seed: int) -> float:
         points, labels = points[rows], labels[rows]
     if not 1 < len(np.unique(labels)) < len(points):
         return -1.0
-    return float(silhouette_score(points, labels))
+    with config_context(working_memory=PAIRS_MEMORY):
+        return float(silhouette_score(points, labels))
 
 
 def _draw(points: Matrix, size: int, random: np.random.Generator) -> Matrix:
