@@ -200,8 +200,8 @@ def _silhouette(points: Matrix, labels: Labels, seed: int) -> float:
         return float(silhouette_score(points, labels))
 
 
-def _draw(points: Matrix, size: int, random: np.random.Generator) -> Matrix:
+def _draw(points: Matrix, size: int, generator: np.random.Generator) -> Matrix:
     if len(points) <= size:
         return points
-    drawn: Matrix = points[np.sort(random.choice(len(points), size, replace=False))]
+    drawn: Matrix = points[np.sort(generator.choice(len(points), size, replace=False))]
     return drawn

@@ -26,7 +26,6 @@ DESCRIPTIVE = ("claims",)
 COLUMNS = FEATURES + DESCRIPTIVE
 
 CHUNK_ROWS = 20_000
-TABLE = "analytics_buyer_features"
 
 SECONDS_A_DAY = 86_400
 SECONDS_A_WEEK = 7 * SECONDS_A_DAY
@@ -35,7 +34,7 @@ SECONDS_A_WEEK = 7 * SECONDS_A_DAY
 # window's end or later has not happened yet. Weeks are counted backwards from the end, so that none is cut off
 # by the cut-off. Aggregating twice counts the weeks without sorting every event.
 AGGREGATE = """
-CREATE TEMPORARY TABLE {table} AS
+CREATE TEMPORARY TABLE analytics_buyer_features AS
 WITH buyer_week AS (
     SELECT shopper_id, {week} AS week,
            COUNT(*) AS purchases, SUM(COALESCE(value, 0)) AS money, MAX(occurred_at) AS last_at
@@ -94,7 +93,7 @@ SELECT buyer.shopper_id, buyer.recency_days, buyer.purchases, buyer.money, buyer
        100.0 * buyer.with_coupon / CASE WHEN buyer.with_coupon > buyer.purchases
                                         THEN buyer.with_coupon ELSE buyer.purchases END AS coupon_share,
        buyer.redemptions, buyer.claims, tag.name
-FROM {table} AS buyer
+FROM analytics_buyer_features AS buyer
 LEFT JOIN users_tag AS tag
        ON tag.shopper_id = buyer.shopper_id AND tag.source = %(source)s AND substr(tag.name, 1, 8) = 'segment:'
 ORDER BY buyer.shopper_id
@@ -124,7 +123,6 @@ def buyer_features(window: Window) -> Iterator[int]:
     """
     moment = connection.ops.adapt_datetimefield_value
     statement = AGGREGATE.format(
-        table=TABLE,
         week=WHOLE[connection.vendor].format(number=f"{_seconds_before_end('occurred_at')} / {SECONDS_A_WEEK}"),
         recency=f"{_seconds_before_end('buyer.last_at')} / {SECONDS_A_DAY}",
     )
@@ -139,7 +137,7 @@ def buyer_features(window: Window) -> Iterator[int]:
                 "end": moment(window.end),
             },
         )
-        cursor.execute(f"SELECT COUNT(*) FROM {TABLE}")  # noqa: S608  # the name is a constant
+        cursor.execute("SELECT COUNT(*) FROM analytics_buyer_features")
         (count,) = cursor.fetchone()
     try:
         yield int(count)
@@ -150,7 +148,7 @@ def buyer_features(window: Window) -> Iterator[int]:
 def feature_chunks(*, chunk_rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
     """Reads the buyers inside `buyer_features`, by a server-side cursor, in the order of their ids."""
     with connection.chunked_cursor() as cursor:
-        cursor.execute(READ.format(table=TABLE), {"source": TagSource.SEGMENTATION.value})
+        cursor.execute(READ, {"source": TagSource.SEGMENTATION.value})
         while rows := cursor.fetchmany(chunk_rows):
             yield _chunk_of(rows)
 
@@ -169,4 +167,4 @@ def _chunk_of(rows: list[tuple[Any, ...]]) -> Chunk:
 
 def _drop() -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
+        cursor.execute("DROP TABLE IF EXISTS analytics_buyer_features")

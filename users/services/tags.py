@@ -15,26 +15,25 @@ from config.kernel.locks import busy_when_locked
 from users.enums import TagSource
 
 CHUNK_ROWS = 20_000
-STAGING = "users_tag_staging"
 
 # Names are cut by length and not matched by LIKE, so that no character of a prefix is special.
-DELETE_STALE = f"""
+DELETE_STALE = """
 DELETE FROM users_tag
 WHERE source = %(source)s AND substr(name, 1, %(length)s) = %(prefix)s
   AND NOT EXISTS (
-      SELECT 1 FROM {STAGING} AS staged
+      SELECT 1 FROM users_tag_staging AS staged
       WHERE staged.shopper_id = users_tag.shopper_id AND staged.name = users_tag.name
   )
-"""  # noqa: S608  # constants only
+"""
 # A shopper who was erased while the job was running is left out.
-MERGE = f"""
+MERGE = """
 INSERT INTO users_tag (shopper_id, name, source, set_at, expires_at)
 SELECT staged.shopper_id, staged.name, %(source)s, %(now)s, %(expires_at)s
-FROM {STAGING} AS staged JOIN users_user ON users_user.id = staged.shopper_id
+FROM users_tag_staging AS staged JOIN users_user ON users_user.id = staged.shopper_id
 WHERE TRUE ORDER BY staged.shopper_id
 ON CONFLICT (shopper_id, name) DO UPDATE SET
     source = excluded.source, set_at = excluded.set_at, expires_at = excluded.expires_at
-"""  # noqa: S608  # constants only
+"""
 
 
 def tags_replace(
@@ -66,15 +65,17 @@ def tags_replace(
         raise ValueError("without a prefix this would replace every tag of the source")
     moment = connection.ops.adapt_datetimefield_value
     with busy_when_locked(), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE IF EXISTS {STAGING}")
-        cursor.execute(f"CREATE TEMPORARY TABLE {STAGING} (shopper_id bigint PRIMARY KEY, name varchar(64) NOT NULL)")
+        cursor.execute("DROP TABLE IF EXISTS users_tag_staging")
+        cursor.execute(
+            "CREATE TEMPORARY TABLE users_tag_staging (shopper_id bigint PRIMARY KEY, name varchar(64) NOT NULL)"
+        )
         for chunk in _chunks(_checked(assignments, prefix)):
             _stage(cursor, chunk)
         values: dict[str, Any] = {"source": source.value, "prefix": prefix, "length": len(prefix)}
         cursor.execute(DELETE_STALE, values)
         cursor.execute(MERGE, {**values, "now": moment(now), "expires_at": expires_at and moment(expires_at)})
         written = int(cursor.rowcount)
-        cursor.execute(f"DROP TABLE {STAGING}")
+        cursor.execute("DROP TABLE users_tag_staging")
         return written
 
 
@@ -92,11 +93,11 @@ def _chunks(rows: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
 
 def _stage(cursor: Any, rows: list[tuple[int, str]]) -> None:
     if connection.vendor != "postgresql":
-        cursor.executemany(f"INSERT INTO {STAGING} (shopper_id, name) VALUES (%s, %s)", rows)  # noqa: S608
+        cursor.executemany("INSERT INTO users_tag_staging (shopper_id, name) VALUES (%s, %s)", rows)
         return
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     text.seek(0)
     # COPY goes around Django, which would raise its own errors.
     with connection.wrap_database_errors:
-        cursor.copy_expert(f"COPY {STAGING} (shopper_id, name) FROM STDIN WITH (FORMAT csv)", text)
+        cursor.copy_expert("COPY users_tag_staging (shopper_id, name) FROM STDIN WITH (FORMAT csv)", text)
