@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from django.utils.translation import gettext_lazy as _
+
+from config.kernel.errors import DomainError, IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
 from config.kernel.idempotency import Answer, fingerprint, run_once
 from coupons.codes import normalize_code
 from coupons.enums import ClaimChannel
@@ -13,11 +16,25 @@ from coupons.services.claims import claim_create, claim_create_by_code
 from users.models import User
 
 
+class ClickInFlight(DomainError):
+    """The same click is being worked on; a page without scripts sends a double click twice."""
+
+    code = "click_in_flight"
+    message = _("Your first click is being worked on. Look into your wallet in a moment.")
+
+
+class PageTooOld(DomainError):
+    """The form is not one that this page made for one attempt."""
+
+    code = "page_too_old"
+    message = _("The page has become too old for this. Load it again.")
+
+
 def claim_once(*, shopper: User, coupon: Coupon, key: str, now: datetime) -> None:
     """Claims a coupon at most once under the key that the server put into the form.
 
     Raises:
-        The errors of `claim_create` and `run_once`.
+        ClickInFlight, PageTooOld, Busy, and the errors of `claim_create`.
     """
     _once(
         shopper,
@@ -31,7 +48,7 @@ def claim_code_once(*, shopper: User, text: str, key: str, now: datetime) -> Non
     """Turns a typed code into a claim at most once under the form's key.
 
     Raises:
-        The errors of `claim_create_by_code` and `run_once`.
+        ClickInFlight, PageTooOld, Busy, and the errors of `claim_create_by_code`.
     """
     _once(
         shopper,
@@ -42,10 +59,15 @@ def claim_code_once(*, shopper: User, text: str, key: str, now: datetime) -> Non
 
 
 def _once(shopper: User, key: str, request_fingerprint: str, claim: Callable[[], Claim]) -> None:
-    run_once(
-        # Apart from the keys that the shopper's scripts send to the API.
-        caller=f"user:{shopper.pk}",
-        key=f"page:{key}" if key else None,
-        request_fingerprint=request_fingerprint,
-        action=lambda: Answer(201, {"claim": str(claim().public_id)}),
-    )
+    try:
+        run_once(
+            caller=f"user:{shopper.pk}",
+            # Apart from the keys that the shopper's scripts send to the API.
+            key=f"page:{key}" if key else None,
+            request_fingerprint=request_fingerprint,
+            action=lambda: Answer(201, {"claim": str(claim().public_id)}),
+        )
+    except IdempotencyInFlight as error:
+        raise ClickInFlight from error
+    except (IdempotencyKeyMissing, IdempotencyKeyReused) as error:
+        raise PageTooOld from error

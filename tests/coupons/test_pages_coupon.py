@@ -175,7 +175,15 @@ class TestClaiming:
     def test_a_form_without_a_proper_key_claims_nothing(self, signed_in: Client, coupon: Coupon, key: str) -> None:
         answer = signed_in.post(reverse("coupons:claim", args=[coupon.public_id]), {"key": key}, headers=HTMX)
         assert answer.status_code == 409
+        assert "too old" in answer.content.decode()
         assert not Claim.objects.exists()
+
+    def test_a_form_for_another_coupon_claims_nothing(self, signed_in: Client, coupon: Coupon) -> None:
+        key = str(uuid4())
+        claim(signed_in, coupon, key=key)
+        other = factories.make_coupon()
+        assert "too old" in claim(signed_in, other, key=key).content.decode()
+        assert not Claim.objects.filter(coupon=other).exists()
 
     def test_a_busy_platform_says_when_to_try_again(
         self, signed_in: Client, coupon: Coupon, monkeypatch: pytest.MonkeyPatch
