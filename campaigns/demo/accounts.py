@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -14,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
-from oauth2_provider.models import AccessToken, Application
+from oauth2_provider.models import AccessToken, Application, set_token_value
 from oauth2_provider.settings import oauth2_settings
 
 from config.env import BASE_DIR
@@ -124,15 +125,14 @@ def _ensure_backend(known: dict[str, dict[str, str]], now: datetime) -> dict[str
         )
     tokens = AccessToken.objects.filter(application=application)
     token = next((entry["token"] for entry in known.values() if entry.get("token")), "")
-    if not token or not tokens.filter(token=token, expires__gt=now + TOKEN_RENEWED_BEFORE).exists():
+    checksum = hashlib.sha256(token.encode()).hexdigest()
+    if not token or not tokens.filter(token_checksum=checksum, expires__gt=now + TOKEN_RENEWED_BEFORE).exists():
         tokens.delete()
         token = secrets.token_urlsafe(32)
-        AccessToken.objects.create(
-            application=application,
-            token=token,
-            scope=" ".join(oauth2_settings.SCOPES),
-            expires=now + TOKEN_LASTS,
-        )
+        access = AccessToken(application=application, scope=" ".join(oauth2_settings.SCOPES), expires=now + TOKEN_LASTS)
+        # Keeps only the checksum: the token itself stands in the accounts file alone.
+        set_token_value(access, token)
+        access.save()
     return {
         "role": "Shop backend",
         "login": application.client_id,

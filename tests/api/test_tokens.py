@@ -61,10 +61,23 @@ def test_the_secret_is_stored_as_a_hash() -> None:
     assert application.plain_secret not in application.client_secret
 
 
+def checksum_of(token: str) -> str:
+    """How the database knows a token: it never holds one that could be used."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def test_a_token_is_not_stored_in_plain() -> None:
+    token = ask_token(make_application()).json()["access_token"]
+    stored = AccessToken.objects.get(token_checksum=checksum_of(token))
+    assert stored.token == ""
+
+
 def test_an_expired_and_a_revoked_token_are_refused() -> None:
     application = make_application()
     expired, revoked = (ask_token(application).json()["access_token"] for _ in range(2))
-    AccessToken.objects.filter(token=expired).update(expires=timezone.now() - timedelta(seconds=1))
+    AccessToken.objects.filter(token_checksum=checksum_of(expired)).update(
+        expires=timezone.now() - timedelta(seconds=1)
+    )
     Client(enforce_csrf_checks=True).post(
         "/oauth2/revoke",
         {"token": revoked, "client_id": application.client_id, "client_secret": application.plain_secret},
