@@ -13,6 +13,9 @@ PRODUCTION := DJANGO_SETTINGS_MODULE=config.settings.production DATABASE_URL=sql
 	SECRET_KEY="$(RANDOM_TEXT)" BLIND_INDEX_KEY="$(RANDOM_TEXT)" FIELD_ENCRYPTION_KEYS="lint:$(RANDOM_KEY)"
 TESTING := DJANGO_SETTINGS_MODULE=config.settings.test DATABASE_URL=sqlite://:memory:
 
+# Ruff already asks for a reason at every assembled SQL text and every started process.
+BANDIT := --severity-level medium --skip B608
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint bench shell requirements messages clean
@@ -33,7 +36,7 @@ lint: .venv/installed-dev ## check style, types, imports, templates, migrations 
 	$(TESTING) $(PYTHON) -m mypy $(PACKAGES)
 	$(TESTING) $(PYTHON) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 	$(PYTHON) -m djlint templates --lint --quiet
-	$(PYTHON) -m bandit --quiet --configfile pyproject.toml --recursive $(PACKAGES)
+	$(PYTHON) -m bandit --quiet --configfile pyproject.toml $(BANDIT) --recursive $(PACKAGES)
 	$(TESTING) $(PYTHON) manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(PYTHON) manage.py check --deploy --fail-level WARNING
 

@@ -80,7 +80,7 @@ def up(folder: Path) -> int:
         return status
     if status:
         raise DemoError("The preparation failed; the reason stands above.")
-    supervisor = Supervisor(services(port=port), environment=variables, ready_url=f"{address}/readyz")
+    supervisor = Supervisor(services(port=port), environment=variables, port=port)
     return supervisor.run(when_ready=lambda: print(welcome(folder, address=address), flush=True))
 
 

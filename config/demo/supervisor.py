@@ -1,13 +1,12 @@
 """Starts the platform's processes, shows their logs, brings back the one that dies, stops all together."""
 
 import contextlib
+import http.client
 import os
 import selectors
 import signal
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 
 from config.demo.logs import LineBuffer, LogScreen
@@ -16,6 +15,7 @@ from config.embedded.process import exit_status, spawn
 
 TICK_SECONDS = 0.2
 READY_SECONDS = 120
+READY_PATH = "/readyz"
 STOP_SECONDS = 10
 LONGEST_PAUSE_SECONDS = 30
 # A process that ran this long had started well; its next failure counts as the first.
@@ -79,16 +79,16 @@ class RunningService:
 class Supervisor:
     """Runs services until a signal, and leaves none behind."""
 
-    def __init__(self, services: Sequence[Service], *, environment: Mapping[str, str], ready_url: str) -> None:
+    def __init__(self, services: Sequence[Service], *, environment: Mapping[str, str], port: int) -> None:
         """Prepare the supervisor.
 
         Args:
             services: what to run.
             environment: the whole environment of every process.
-            ready_url: an address that answers 200 once shoppers can be served.
+            port: where the web process listens, on 127.0.0.1.
         """
         self._services = [RunningService(service, environment=environment) for service in services]
-        self._ready_url = ready_url
+        self._port = port
         self._screen = LogScreen()
         self._selector = selectors.DefaultSelector()
         self._stop_signal: int | None = None
@@ -133,7 +133,7 @@ class Supervisor:
                 ready_deadline = None
                 when_ready()
             elif time.monotonic() > ready_deadline:
-                raise ServiceGaveUpError(f"{self._ready_url} was not ready after {READY_SECONDS} s.")
+                raise ServiceGaveUpError(f"The web process was not ready after {READY_SECONDS} s.")
 
     def _start(self, running: RunningService) -> None:
         running.start()
@@ -188,11 +188,14 @@ class Supervisor:
             self._screen.write(running.service.name, line)
 
     def _is_ready(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)
         try:
-            with urllib.request.urlopen(self._ready_url, timeout=2) as response:  # noqa: S310 - our own http address
-                return bool(response.status == 200)
-        except (urllib.error.URLError, OSError):
+            connection.request("GET", READY_PATH)
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            connection.close()
 
     def _stop_all(self) -> None:
         """Ask every process to stop, show its last words, kill what is left after `STOP_SECONDS`."""

@@ -107,7 +107,7 @@ def outside_folder(account: Account) -> Path:
 def _outside_candidates() -> list[Path]:
     mark = hashlib.sha256(os.fsencode(PROJECT)).hexdigest()[:16]
     # Anybody may write there, hence the check of owner and mode.
-    parents = (Path("/var/tmp"), Path("/tmp"), Path(tempfile.gettempdir()))  # noqa: S108
+    parents = (Path("/var/tmp"), Path(tempfile.gettempdir()))  # noqa: S108 # nosec B108 - checked by _is_our_own
     return [parent / f"quan-{os.geteuid()}-{mark}" for parent in parents]
 
 

@@ -45,7 +45,7 @@ services = (
     Service("web", (sys.executable, "-u", "-c", web, port, mark), "", signal.SIGTERM),
     Service("worker", (sys.executable, "-u", "-c", worker, mark), " ready.", signal.SIGKILL),
 )
-platform = supervisor.Supervisor(services, environment=dict(os.environ), ready_url=f"http://127.0.0.1:{port}/readyz")
+platform = supervisor.Supervisor(services, environment=dict(os.environ), port=int(port))
 try:
     sys.exit(platform.run(when_ready=lambda: print("ALL READY", flush=True)))
 except supervisor.ServiceGaveUpError as error:
