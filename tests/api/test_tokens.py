@@ -1,5 +1,6 @@
 """POST /oauth2/token and /oauth2/revoke: client credentials, and nothing else of OAuth2."""
 
+import hashlib
 from base64 import b64encode
 from datetime import timedelta
 from typing import Any
