@@ -27,10 +27,7 @@ def load_live_coupons() -> None:
 
 def segment_shoppers() -> None:
     """Run the nightly segmentation once, so that the first marketer finds segments."""
-    from analytics.models import Run
-
-    if not Run.objects.exists():
-        call_command("run_segmentation")
+    call_command("run_segmentation", "--if-missing")
 
 
 FAILURE = 1
