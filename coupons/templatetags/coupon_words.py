@@ -15,15 +15,19 @@ from coupons.models import Coupon
 
 register = template.Library()
 
-# "¥1,200 off", "15% off", "8.5折": what stands before the number, the number, what touches it, the rest.
-AROUND_NUMBER = re.compile(r"(?P<before>\D*)(?P<number>\d(?:[\d.,]*\d)?)(?P<sign>\S*)(?P<after>.*)", re.DOTALL)
+# "¥1,200 off", "15% off", "立减 ¥20", "8.5折": words before, what touches the number on either side, words after.
+AROUND_NUMBER = re.compile(
+    r"(?P<lead>\D*\s)?(?P<before>[^\d\s]*)(?P<number>\d(?:[\d.,]*\d)?)(?P<sign>\S*)(?P<after>.*)", re.DOTALL
+)
 LONG_NUMBER = 3
+LONGEST_NUMBER = 5
 
 
 @dataclass(frozen=True, slots=True)
 class HeadlineParts:
     """A headline cut up, so that its number can be printed large."""
 
+    lead: str
     before: str
     number: str
     sign: str
@@ -33,6 +37,11 @@ class HeadlineParts:
     def is_long(self) -> bool:
         """Whether the number needs a smaller print to fit a stub."""
         return len(self.number) > LONG_NUMBER
+
+    @property
+    def is_longest(self) -> bool:
+        """Whether it needs the smallest print."""
+        return len(self.number) > LONGEST_NUMBER
 
 
 @register.filter
@@ -53,8 +62,9 @@ def headline_parts(coupon: Coupon) -> HeadlineParts:
     text = _without_zero_decimals(wording.headline(coupon))
     found = AROUND_NUMBER.fullmatch(text)
     if found is None:
-        return HeadlineParts("", text, "", "")
-    return HeadlineParts(found["before"].strip(), found["number"], found["sign"], found["after"].strip())
+        return HeadlineParts("", "", text, "", "")
+    lead, after = (found["lead"] or "").strip(), found["after"].strip()
+    return HeadlineParts(lead, found["before"], found["number"], found["sign"], after)
 
 
 @register.filter

@@ -209,6 +209,13 @@ class TestWords:
             assert benefit_headline(coupon).startswith(paid)
             assert headline_parts(coupon).number == paid
 
+    def test_words_and_signs_stand_apart_from_the_number(self) -> None:
+        parts = headline_parts(self.coupon(amount_off=12_000_00))
+        assert (parts.lead, parts.before, parts.number, parts.sign, parts.after) == ("", "¥", "12,000", "", "off")
+        assert parts.is_longest
+        parts = headline_parts(self.coupon(percent_off=Decimal(15)))
+        assert (parts.before, parts.number, parts.sign, parts.after) == ("", "15", "%", "off")
+
     def test_a_threshold_is_short(self) -> None:
         assert threshold(self.coupon(amount_off=100, minimum_spend=5_000_00)) == "from ¥5,000"
         assert threshold(self.coupon(amount_off=100, minimum_spend=49_90)) == "from ¥49.90"
