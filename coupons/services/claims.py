@@ -89,8 +89,10 @@ def _claim(*, shopper: User, coupon_id: int, channel: ClaimChannel, now: datetim
             _use_code(code)
         ordinal = _count_claim(coupon, shopper, now)
         _count_day(coupon, now)
+        claim = _write_claim(coupon, shopper, ordinal, channel, now, code)
+        # Last, so that the row which everybody wants is held no longer than the commit takes.
         stock_take_one(coupon_id=coupon.pk, stock=coupon.stock)
-        return _write_claim(coupon, shopper, ordinal, channel, now, code)
+        return claim
 
 
 def _refuse_unless_open(coupon: Coupon, now: datetime) -> None:
