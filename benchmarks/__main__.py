@@ -23,7 +23,7 @@ def main() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
     django.setup()
     # Modules with models can be read only now.
-    from benchmarks.measure import measure
+    from benchmarks.measure import TARGETS, measure
     from benchmarks.prepare import sign_in_shoppers
     from benchmarks.report import conditions, table, write
     from benchmarks.server import running_server
@@ -34,7 +34,12 @@ def main() -> None:
     LOG.parent.mkdir(exist_ok=True)
     with running_server(workers=options.workers, log=LOG) as port:
         figures = measure(
-            port=port, sessions=sessions, crowds=options.clients, seconds=options.seconds, rounds=options.rounds
+            port=port,
+            sessions=sessions,
+            targets=[target for target in TARGETS if target.key in options.targets],
+            crowds=options.clients,
+            seconds=options.seconds,
+            rounds=options.rounds,
         )
     text = f"{conditions(options.seconds, options.rounds, options.workers, postgres)}\n\n{table(figures)}"
     print(f"\n{text}")
@@ -49,6 +54,7 @@ def _options() -> argparse.Namespace:
         description="Claims per second through HTTP on one hot coupon, beside two baselines in the same run.",
     )
     parser.add_argument("--clients", type=int, nargs="+", default=[16, 64], help="connections at once (%(default)s)")
+    parser.add_argument("--targets", nargs="+", default=["a", "b", "c", "c1", "d"], help="keys of the table's lines")
     parser.add_argument("--seconds", type=float, default=5, help="length of one round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each target (%(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="gunicorn's workers (%(default)s)")

@@ -61,7 +61,13 @@ class Figures:
 
 
 def measure(
-    *, port: int, sessions: list[list[str]], crowds: Sequence[int], seconds: float, rounds: int
+    *,
+    port: int,
+    sessions: list[list[str]],
+    targets: Sequence[Target],
+    crowds: Sequence[int],
+    seconds: float,
+    rounds: int,
 ) -> list[Figures]:
     """Measures every target under every crowd.
 
@@ -69,19 +75,19 @@ def measure(
         crowds: how many connections are kept busy at once.
         seconds: how long one round of one target lasts; it ends early when every shopper has asked once.
     """
-    steps = [(clients, turn, target) for clients in crowds for turn in range(rounds) for target in TARGETS]
+    steps = [(clients, turn, target) for clients in crowds for turn in range(rounds) for target in targets]
     tallies: dict[tuple[int, str], list[Tally]] = {}
-    _warm_up(port, sessions, crowds)
+    _warm_up(port, sessions, targets, max(crowds))
     for clients, _turn, target in progress(steps, label="Measuring", unit="round"):
         tallies.setdefault((clients, target.key), []).append(_run(target, port, sessions, clients, seconds))
-    return [_figures(target, clients, tallies[clients, target.key]) for clients in crowds for target in TARGETS]
+    return [_figures(target, clients, tallies[clients, target.key]) for clients in crowds for target in targets]
 
 
-def _warm_up(port: int, sessions: list[list[str]], crowds: Sequence[int]) -> None:
+def _warm_up(port: int, sessions: list[list[str]], targets: Sequence[Target], clients: int) -> None:
     # Every session has to reach the cache, every thread of every worker to open its connection.
-    _run(TARGETS[0], port, sessions, max(crowds), seconds=WARM_UP_SECONDS)
-    for target in TARGETS[1:]:
-        _run(target, port, sessions, max(crowds), seconds=2)
+    _run(TARGETS[0], port, sessions, clients, seconds=WARM_UP_SECONDS)
+    for target in targets:
+        _run(target, port, sessions, clients, seconds=2)
 
 
 def _run(target: Target, port: int, sessions: list[list[str]], clients: int, seconds: float) -> Tally:

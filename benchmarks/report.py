@@ -29,9 +29,13 @@ def table(figures: Sequence[Figures]) -> str:
     lines += ["", f"| clients | {' | '.join(f'{one}/{other}' for one, other in RATIOS)} |", "|--:" * 5 + "|"]
     rates = {(row.clients, row.target.key): row.per_second for row in figures}
     for clients in sorted({row.clients for row in figures}):
-        ratios = (rates[clients, one] / rates[clients, other] for one, other in RATIOS)
-        lines.append(f"| {clients} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} |")
+        ratios = (_ratio(rates.get((clients, one)), rates.get((clients, other))) for one, other in RATIOS)
+        lines.append(f"| {clients} | {' | '.join(ratios)} |")
     return "\n".join(lines)
+
+
+def _ratio(one: float | None, other: float | None) -> str:
+    return f"{one / other:.2f}" if one and other else "–"
 
 
 def conditions(seconds: float, rounds: int, workers: int, postgres: str) -> str:
