@@ -206,6 +206,7 @@ LANGUAGES = [("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = time_zone("SHOP_TIME_ZONE", default="Asia/Shanghai")
 USE_I18N = True
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 USE_TZ = True
 
 # Static files
