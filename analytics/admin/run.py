@@ -16,10 +16,10 @@ from analytics.models import Run, Segment
 from config.kernel.admin_tools import ReadOnlyMixin, ShopModelAdmin
 
 STATE_COLOURS = {
-    RunState.RUNNING.label: "info",
-    RunState.PUBLISHED.label: "success",
-    RunState.SKIPPED.label: "warning",
-    RunState.FAILED.label: "danger",
+    RunState.RUNNING: "info",
+    RunState.PUBLISHED: "success",
+    RunState.SKIPPED: "warning",
+    RunState.FAILED: "danger",
 }
 FIGURES = (
     ("shoppers", gettext_lazy("Shoppers with a purchase")),
@@ -52,8 +52,8 @@ class RunAdmin(ReadOnlyMixin, ShopModelAdmin):
     readonly_fields = ("show_state", "show_reason", "show_window_end", "show_metrics")
 
     @display(description=gettext_lazy("state"), ordering="state", label=STATE_COLOURS)
-    def show_state(self, run: Run) -> str:
-        return str(run.get_state_display())
+    def show_state(self, run: Run) -> tuple[str, str]:
+        return run.state, run.get_state_display()
 
     @display(description=gettext_lazy("reason"))
     def show_reason(self, run: Run) -> str:

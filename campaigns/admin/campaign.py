@@ -42,10 +42,10 @@ from config.kernel.admin_tools import (
 from config.kernel.clock import database_now
 
 STATUS_COLOURS = {
-    CampaignStatus.DRAFT.label: "info",
-    CampaignStatus.PUBLISHED.label: "success",
-    CampaignStatus.PAUSED.label: "warning",
-    CampaignStatus.ENDED.label: "default",
+    CampaignStatus.DRAFT: "info",
+    CampaignStatus.PUBLISHED: "success",
+    CampaignStatus.PAUSED: "warning",
+    CampaignStatus.ENDED: "default",
 }
 ACTIONS_OF_STATUS = {
     CampaignStatus.DRAFT: frozenset({"publish"}),
@@ -182,8 +182,8 @@ class CampaignAdmin(HistoryModelAdmin):
         return [campaign.title, campaign.get_kind_display()]
 
     @display(description=_("state"), label=STATUS_COLOURS, ordering="status")
-    def show_status(self, campaign: Campaign) -> str:
-        return str(CampaignStatus(campaign.status).label)
+    def show_status(self, campaign: Campaign) -> tuple[str, str]:
+        return campaign.status, campaign.get_status_display()
 
     @display(description=_("window"), ordering="starts_at")
     def show_window(self, campaign: Campaign) -> SafeString:
@@ -203,9 +203,9 @@ class CampaignAdmin(HistoryModelAdmin):
 
     @display(description=_("state"))
     def show_status_now(self, campaign: Campaign) -> SafeString:
-        label = CampaignStatus(campaign.status).label
+        status = CampaignStatus(campaign.status)
         return render_to_string(
-            "unfold/helpers/display_label.html", {"label": label, "label_type": STATUS_COLOURS[label]}
+            "unfold/helpers/display_label.html", {"label": status.label, "label_type": STATUS_COLOURS[status]}
         )
 
     # Actions

@@ -18,11 +18,11 @@ from config.kernel.admin_tools import LargeTableMixin, ReadOnlyMixin, ShopModelA
 from users.selectors.identification import people_called
 
 STATE_COLOURS = {
-    MessageState.PENDING.label: "info",
-    MessageState.SENDING.label: "warning",
-    MessageState.SENT.label: "success",
-    MessageState.FAILED.label: "danger",
-    MessageState.CANCELLED.label: "primary",
+    MessageState.PENDING: "info",
+    MessageState.SENDING: "warning",
+    MessageState.SENT: "success",
+    MessageState.FAILED: "danger",
+    MessageState.CANCELLED: "primary",
 }
 # Sealed at rest; the list shows only the user name.
 SEALED = ("shopper__name", "shopper__email", "shopper__phone", "shopper__birthday")
@@ -67,8 +67,8 @@ class MessageAdmin(ReadOnlyMixin, LargeTableMixin, ShopModelAdmin):
         return queryset.filter(shopper__in=people_called(search_term).values("pk")), False
 
     @display(description=_("state"), label=STATE_COLOURS)
-    def show_state(self, message: Message) -> str:
-        return str(MessageState(message.state).label)
+    def show_state(self, message: Message) -> tuple[str, str]:
+        return message.state, message.get_state_display()
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         user: Any = request.user

@@ -37,13 +37,13 @@ from coupons.models import Claim, ClaimEntry
 from coupons.services.claim_states import claim_extend, claim_revoke
 
 STATE_COLOURS = {
-    ClaimState.AVAILABLE.label: "success",
-    ClaimState.LOCKED.label: "warning",
-    ClaimState.REDEEMED.label: "primary",
-    ClaimState.GIFTING.label: "warning",
-    ClaimState.GIFTED.label: "info",
-    ClaimState.EXPIRED.label: "info",
-    ClaimState.REVOKED.label: "danger",
+    ClaimState.AVAILABLE: "success",
+    ClaimState.LOCKED: "warning",
+    ClaimState.REDEEMED: "primary",
+    ClaimState.GIFTING: "warning",
+    ClaimState.GIFTED: "info",
+    ClaimState.EXPIRED: "info",
+    ClaimState.REVOKED: "danger",
 }
 ACTIONS_OF_STATE = {
     ClaimState.AVAILABLE: frozenset({"revoke", "extend"}),
@@ -168,8 +168,9 @@ class ClaimAdmin(ReadOnlyMixin, ShopperSearchMixin, LargeTableMixin, ShopModelAd
         return [item for item in allowed if item.action_name.removeprefix("coupons_claim_") in names]
 
     @display(description=_("state"), label=STATE_COLOURS)
-    def show_state(self, claim: Claim) -> str:
-        return str(claim.state_at(getattr(claim, "seen_at", None) or database_now()).label)
+    def show_state(self, claim: Claim) -> tuple[str, str]:
+        state = claim.state_at(getattr(claim, "seen_at", None) or database_now())
+        return state.value, str(state.label)
 
     @action(
         description=_("Revoke"),

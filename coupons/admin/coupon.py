@@ -32,11 +32,11 @@ from coupons.selectors.coupon_figures import CouponFigures, coupon_figures, coup
 from coupons.services.stock import stock_open
 
 STATE_COLOURS = {
-    CouponState.DRAFT.label: "info",
-    CouponState.SCHEDULED.label: "primary",
-    CouponState.LIVE.label: "success",
-    CouponState.PAUSED.label: "warning",
-    CouponState.ENDED.label: "default",
+    CouponState.DRAFT: "info",
+    CouponState.SCHEDULED: "primary",
+    CouponState.LIVE: "success",
+    CouponState.PAUSED: "warning",
+    CouponState.ENDED: "default",
 }
 # What a shopper was promised with the claim.
 TERMS = (
@@ -237,8 +237,9 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
         return [coupon.title, coupon.get_audience_display()]
 
     @display(description=_("state"), label=STATE_COLOURS)
-    def show_state(self, coupon: Coupon) -> str:
-        return str(coupon.shown_state.label)  # type: ignore[attr-defined]  # set by CouponChangeList
+    def show_state(self, coupon: Coupon) -> tuple[str, str]:
+        state: CouponState = coupon.shown_state  # type: ignore[attr-defined]  # set by CouponChangeList
+        return state.value, str(state.label)
 
     @display(description=_("gives"))
     def show_benefit(self, coupon: Coupon) -> str:
@@ -265,7 +266,7 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
     def show_state_now(self, coupon: Coupon) -> SafeString:
         state = coupon.state(database_now())
         return render_to_string(
-            "unfold/helpers/display_label.html", {"label": state.label, "label_type": STATE_COLOURS[state.label]}
+            "unfold/helpers/display_label.html", {"label": state.label, "label_type": STATE_COLOURS[state]}
         )
 
     @display(description=_("stock"))

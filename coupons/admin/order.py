@@ -18,10 +18,10 @@ from coupons.enums import OrderState
 from coupons.models import Order, OrderLine, Redemption, RedemptionEntry
 
 STATE_COLOURS = {
-    OrderState.LOCKED.label: "warning",
-    OrderState.REDEEMED.label: "success",
-    OrderState.RELEASED.label: "info",
-    OrderState.REFUNDED.label: "danger",
+    OrderState.LOCKED: "warning",
+    OrderState.REDEEMED: "success",
+    OrderState.RELEASED: "info",
+    OrderState.REFUNDED: "danger",
 }
 
 
@@ -86,8 +86,8 @@ class OrderAdmin(ReadOnlyMixin, ShopperSearchMixin, LargeTableMixin, ShopModelAd
         return super().get_queryset(request).select_related("shopper").defer(*SEALED)
 
     @display(description=_("state"), label=STATE_COLOURS, ordering="state")
-    def show_state(self, order: Order) -> str:
-        return str(OrderState(order.state).label)
+    def show_state(self, order: Order) -> tuple[str, str]:
+        return order.state, order.get_state_display()
 
 
 class RedemptionEntryInline(ReadOnlyMixin, ShopTabularInline):
