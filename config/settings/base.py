@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from csp.constants import NONE, SELF
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -303,6 +304,7 @@ UNFOLD = {
     "SITE_TITLE": "Quan 券",
     "SITE_HEADER": "Quan 券",
     "SITE_SYMBOL": "confirmation_number",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/quan.svg")}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
     "SHOW_LANGUAGES": True,
