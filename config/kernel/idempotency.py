@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import transaction
+from django.db import connection, transaction
 
 from config.kernel.errors import IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
 from config.kernel.locks import busy_when_locked, try_transaction_lock
@@ -60,11 +60,12 @@ def run_once(*, caller: str, key: str | None, request_fingerprint: str, action: 
         # The lock dies with its transaction: a crashed attempt never blocks its own retry.
         if not try_transaction_lock(f"idempotency {caller} {key}"):
             raise IdempotencyInFlight
-        record = IdempotencyRecord.objects.filter(caller=caller, key=key).first()
-        if record is not None:
-            if record.fingerprint != request_fingerprint:
+        recorded = _recorded(caller, key)
+        if recorded is not None:
+            known_fingerprint, answer = recorded
+            if known_fingerprint != request_fingerprint:
                 raise IdempotencyKeyReused
-            return Answer(record.status, record.body, replayed=True)
+            return answer
         answer = action()
         IdempotencyRecord.objects.create(
             caller=caller,
@@ -74,6 +75,21 @@ def run_once(*, caller: str, key: str | None, request_fingerprint: str, action: 
             body=json.loads(json.dumps(answer.body, cls=DjangoJSONEncoder)),
         )
         return answer
+
+
+def _recorded(caller: str, key: str) -> tuple[str, Answer] | None:
+    # Every write passes here, and nearly always in vain: composing this query by the ORM would cost more than
+    # asking it.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT fingerprint, status, body FROM kernel_idempotencyrecord WHERE caller = %s AND key = %s",
+            [caller, key],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    known_fingerprint, status, body = row
+    return known_fingerprint, Answer(status, json.loads(body), replayed=True)
 
 
 def delete_old_records(*, now: datetime) -> int:
