@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from config.kernel.api.fields import MomentField, MoneyField, TextField
 from config.kernel.api.serializers import StrictSerializer
-from coupons.enums import BenefitType, CouponState, ScopeMode
+from coupons.enums import AudienceKind, BenefitType, CouponState, ScopeMode
 from coupons.models import Coupon, Product
 from coupons.selectors.showcase import SORTS
 from coupons.wording import headline
@@ -41,7 +41,8 @@ class BenefitSerializer(serializers.Serializer):
     discount_cap = MoneyField(allow_null=True, help_text="Largest discount of a percentage.")
 
 
-class CouponSummarySerializer(serializers.ModelSerializer):
+# Every field is declared, since a rush writes this with every claim.
+class CouponSummarySerializer(serializers.Serializer):
     """A coupon as its claims show it."""
 
     id = serializers.UUIDField(source="public_id")
@@ -49,10 +50,8 @@ class CouponSummarySerializer(serializers.ModelSerializer):
     headline = serializers.SerializerMethodField(help_text="What it gives, in words.")
     benefit = BenefitSerializer(source="*")
     minimum_spend = MoneyField()
-
-    class Meta:
-        model = Coupon
-        fields = ["id", "title", "headline", "benefit", "minimum_spend", "stacking_group", "is_exclusive"]
+    stacking_group = serializers.CharField(help_text="At most one coupon of a group on an order.")
+    is_exclusive = serializers.BooleanField(help_text="Alone on the order.")
 
     def get_headline(self, coupon: Coupon) -> str:
         return headline(coupon)
@@ -70,36 +69,21 @@ class ScopeSerializer(serializers.Serializer):
 class CouponSerializer(CouponSummarySerializer):
     """A coupon of the showcase; needs `now` in its context."""
 
+    description = serializers.CharField()
     state = serializers.SerializerMethodField()
     scope = serializers.SerializerMethodField()
+    audience = serializers.ChoiceField(choices=AudienceKind.choices)
+    needs_code = serializers.BooleanField(help_text="Hidden from the showcase; claimed by entering a code.")
     claim_starts_at = MomentField()
     claim_ends_at = MomentField()
     usable_from = MomentField(allow_null=True)
     usable_until = MomentField(allow_null=True)
+    usable_days = serializers.IntegerField(allow_null=True)
+    limit_per_shopper = serializers.IntegerField()
+    limit_per_shopper_per_day = serializers.IntegerField(allow_null=True)
+    limit_per_day = serializers.IntegerField(allow_null=True)
     remaining = serializers.IntegerField(allow_null=True, help_text="How many are left; null without a limit.")
     claimed_by_shopper = serializers.IntegerField(help_text="How many the shopper has claimed.")
-
-    description = serializers.CharField()
-
-    class Meta(CouponSummarySerializer.Meta):
-        fields = [
-            *CouponSummarySerializer.Meta.fields,
-            "description",
-            "state",
-            "scope",
-            "audience",
-            "needs_code",
-            "claim_starts_at",
-            "claim_ends_at",
-            "usable_from",
-            "usable_until",
-            "usable_days",
-            "limit_per_shopper",
-            "limit_per_shopper_per_day",
-            "limit_per_day",
-            "remaining",
-            "claimed_by_shopper",
-        ]
 
     @extend_schema_field(serializers.ChoiceField(choices=CouponState.choices))
     def get_state(self, coupon: Coupon) -> str:
