@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, Response, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, Response, expect
 from pytest_django.live_server_helper import LiveServer
 
 # Playwright's synchronous interface keeps an event loop running in the test's thread, where Django refuses to touch
@@ -21,7 +21,7 @@ WIDTHS = (390, 1280)
 LANGUAGES = ("zh-hans", "en")
 HEIGHTS = {390: 844, 1280: 900}
 LOCALES = {"zh-hans": "zh-CN", "en": "en-GB"}
-PATIENCE = 10_000  # milliseconds
+PATIENCE = 20_000  # milliseconds; a busy machine is slow, not broken
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -52,6 +52,11 @@ class Visitor:
         """Opens a path of the shop."""
         self.page.goto(self.home + path)
         return self.page
+
+    def wait_until_ready(self, landmark: Locator) -> None:
+        """Waits for the page that shows `landmark`, until its scripts listen to what a person does."""
+        expect(landmark).to_be_visible()
+        self.page.wait_for_load_state()
 
     def photograph(self, name: str) -> None:
         """Saves a picture of the page when QUAN_SCREENSHOTS names a folder."""

@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 Visit = Callable[[str, int], Visitor]
 
+ADMIN_SHOWS_BUTTONS_FROM = 1024  # pixels; below, they are in a menu
+
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -45,6 +47,9 @@ def publish(visitor: Visitor, marketer: User, coupon: Coupon) -> None:
     page.locator("input[name=username]").fill(marketer.username)
     page.locator("input[name=password]").fill(factories.PASSWORD)
     page.locator("form:has(input[name=password]) button[type=submit]").click()
+    visitor.wait_until_ready(page.locator("#coupon_form"))
+    if visitor.width < ADMIN_SHOWS_BUTTONS_FROM:
+        page.locator("[x-on\\:click*='showActions']").locator("visible=true").first.click()
     page.locator("[href*='/publish'], [hx-get*='/publish']").locator("visible=true").first.click()
     page.locator("form[hx-post*='/publish'], form[action*='/publish']").locator("button[type=submit]").click()
     expect(page.locator("[href*='/pause'], [hx-get*='/pause']").first).to_be_attached()
@@ -64,7 +69,7 @@ def sign_up(visitor: Visitor) -> None:
 
 def claim(visitor: Visitor, coupon: Coupon) -> None:
     page, title = visitor.page, title_of(coupon, visitor)
-    expect(page.locator("#tickets > li")).to_have_count(2)
+    visitor.wait_until_ready(page.locator("#tickets > li:nth-child(2)"))
     visitor.photograph("showcase")
     page.locator("#q").press_sequentially(title[:3])
     expect(page.locator("#tickets > li")).to_have_count(1)
@@ -80,6 +85,7 @@ def claim(visitor: Visitor, coupon: Coupon) -> None:
 def put_into_cart(visitor: Visitor, product: Product) -> None:
     page, name = visitor.page, product.name_zh if visitor.language == "zh-hans" else product.name_en
     page.locator(f"#wallet .ticket a[href^='{reverse('coupons:cart')}']").click()
+    visitor.wait_until_ready(page.locator("#product-query"))
     page.locator("#product-query").fill(name)
     page.locator("#products .product", has_text=name).locator(".product-add").click()
     expect(page.locator("#lines .line")).to_have_count(1)
@@ -94,14 +100,14 @@ def order(visitor: Visitor) -> None:
     page = visitor.page
     page.locator("#place-order").click()
     expect(page).to_have_url(re.compile(r"/orders/"))
-    expect(page.locator(".state-locked")).to_be_visible()
+    visitor.wait_until_ready(page.locator(".state-locked"))
     expect(page.locator(".totals .payable")).to_contain_text("90.00")
 
 
 def pay_and_return(visitor: Visitor) -> None:
     page = visitor.page
     page.locator("[data-action=redeem]").click()
-    expect(page.locator(".state-redeemed")).to_be_visible()
+    visitor.wait_until_ready(page.locator(".state-redeemed"))
     page.locator("[data-action=refund]").click()
     expect(page.locator(".state-refunded")).to_be_visible()
     expect(page.locator("[data-action]")).to_have_count(0)
