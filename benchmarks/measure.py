@@ -47,17 +47,24 @@ TARGETS = (
 
 @dataclass(frozen=True)
 class Figures:
-    """What one target did under one crowd; the middle of its rounds."""
+    """What one target did under one crowd; `rates` are right answers per second, round by round."""
 
     target: Target
     clients: int
-    per_second: float
-    slowest_per_second: float
-    fastest_per_second: float
+    rates: list[float]
     p50: float
     p99: float
     answers: int
     errors: int
+
+    @property
+    def per_second(self) -> float:
+        """The middle of the rounds."""
+        return statistics.median(self.rates)
+
+    def ratio_to(self, other: Figures) -> float:
+        """The middle of the ratios of rounds side by side, which a change of the machine's mood hits alike."""
+        return statistics.median(mine / theirs for mine, theirs in zip(self.rates, other.rates, strict=True))
 
 
 def measure(
@@ -114,16 +121,13 @@ def _send(order: Order) -> Tally:
 
 def _figures(target: Target, clients: int, tallies: Iterable[Tally]) -> Figures:
     tallies = list(tallies)
-    rates = sorted(tally.statuses.get(target.expected, 0) / tally.seconds for tally in tallies)
     latencies = [latency for tally in tallies for latency in tally.latencies]
     percentiles = statistics.quantiles(latencies, n=100)
     answers = sum(sum(tally.statuses.values()) for tally in tallies)
     return Figures(
         target=target,
         clients=clients,
-        per_second=statistics.median(rates),
-        slowest_per_second=rates[0],
-        fastest_per_second=rates[-1],
+        rates=[tally.statuses.get(target.expected, 0) / tally.seconds for tally in tallies],
         p50=percentiles[49],
         p99=percentiles[98],
         answers=answers,

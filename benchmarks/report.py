@@ -22,20 +22,20 @@ def table(figures: Sequence[Figures]) -> str:
     ]
     lines += [
         f"| {row.clients} | {row.target.key} | {row.target.name} | {row.per_second:,.0f} "
-        f"| {row.slowest_per_second:,.0f} – {row.fastest_per_second:,.0f} | {row.p50:.1f} | {row.p99:.1f} "
+        f"| {min(row.rates):,.0f} – {max(row.rates):,.0f} | {row.p50:.1f} | {row.p99:.1f} "
         f"| {row.answers:,} | {row.errors} |"
         for row in figures
     ]
     lines += ["", f"| clients | {' | '.join(f'{one}/{other}' for one, other in RATIOS)} |", "|--:" * 5 + "|"]
-    rates = {(row.clients, row.target.key): row.per_second for row in figures}
+    found = {(row.clients, row.target.key): row for row in figures}
     for clients in sorted({row.clients for row in figures}):
-        ratios = (_ratio(rates.get((clients, one)), rates.get((clients, other))) for one, other in RATIOS)
+        ratios = (_ratio(found.get((clients, one)), found.get((clients, other))) for one, other in RATIOS)
         lines.append(f"| {clients} | {' | '.join(ratios)} |")
     return "\n".join(lines)
 
 
-def _ratio(one: float | None, other: float | None) -> str:
-    return f"{one / other:.2f}" if one and other else "–"
+def _ratio(one: Figures | None, other: Figures | None) -> str:
+    return f"{one.ratio_to(other):.2f}" if one and other else "–"
 
 
 def conditions(seconds: float, rounds: int, workers: int, postgres: str) -> str:
