@@ -9,6 +9,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
 from config.kernel.crypto import blind_index
+from users.identifiers import normalize_identifier
 from users.models import User
 
 
@@ -31,4 +32,5 @@ class IdentifierBackend(ModelBackend):
 def hashed_identifier(request: HttpRequest | None, credentials: dict[str, Any] | None) -> str:
     """Returns what the lock-out log keeps in place of the identifier that was typed."""
     typed = (credentials or {}).get("username") or (request.POST.get("username", "") if request else "")
-    return blind_index(str(typed).strip().casefold(), key=settings.BLIND_INDEX_KEY, context="sign-in")
+    # One account is one entry, however many spellings of its number somebody tries.
+    return blind_index(normalize_identifier(str(typed)), key=settings.BLIND_INDEX_KEY, context="sign-in")

@@ -12,14 +12,13 @@ from django.contrib.auth.password_validation import password_validators_help_tex
 from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 
-from users.identifiers import is_email, is_phone, normalize_email, normalize_phone
+from users.identifiers import EARLIEST_BIRTHDAY, is_email, is_phone, normalize_email, normalize_phone
 from users.models import User
 
 MAXIMUM_NAME = 80
 MAXIMUM_IDENTIFIER = 254
 # Hashing takes time in proportion to the length; nobody types more than this.
 MAXIMUM_PASSWORD = 256
-EARLIEST_BIRTHDAY = date(1900, 1, 1)
 
 
 class SignInForm(AuthenticationForm):

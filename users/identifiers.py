@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import date
 
 EMAIL_PATTERN = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 PHONE_PATTERN = re.compile(r"\+?\d{6,15}")
+# Nobody who shops was born before it; a year with two digits was.
+EARLIEST_BIRTHDAY = date(1900, 1, 1)
 
 
 def normalize_email(text: str) -> str:
@@ -19,6 +22,11 @@ def normalize_phone(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).strip()
     digits = re.sub(r"\D", "", plain)
     return f"+{digits}" if plain.startswith("+") else digits
+
+
+def normalize_identifier(text: str) -> str:
+    """Returns the one form of whatever a person typed to sign in: an e-mail address, a phone number or a user name."""
+    return normalize_phone(text) if is_phone(text) else normalize_email(text)
 
 
 def is_email(text: str) -> bool:

@@ -136,6 +136,13 @@ def test_a_shopper_is_created_then_changed(shop_client: APIClient) -> None:
     assert not shopper.has_usable_password()
 
 
+def test_an_address_is_kept_as_mail_can_be_sent_to_it(shop_client: APIClient) -> None:
+    put(shop_client, "c-1", email=" Mei@Example.com\n", phone="138-0013-8000")
+
+    shopper = User.objects.get(external_id="c-1")
+    assert (shopper.email, shopper.phone) == ("mei@example.com", "13800138000")
+
+
 def test_personal_data_is_never_read_back(shop_client: APIClient) -> None:
     response = put(shop_client, "c-1", name="Mei", email="mei@example.com")
 
@@ -156,6 +163,8 @@ def test_an_address_belongs_to_one_account(shop_client: APIClient) -> None:
         ({"email": "x"}, "email"),
         ({"phone": "call me"}, "phone"),
         ({"birthday": "1990-02-30"}, "birthday"),
+        ({"birthday": "2999-01-01"}, "birthday"),
+        ({"birthday": "0090-02-28"}, "birthday"),
         ({"language": "fr"}, "language"),
         ({"name": 5}, "name"),
     ],

@@ -6,7 +6,9 @@ from datetime import date
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, connection
+from django.test import Client
 
 from tests import factories
 from tests.factories import NOW, PASSWORD
@@ -100,3 +102,22 @@ class TestChanging:
         old = shopper.email
         update(shopper, email="new@example.com")
         assert create(email=old).pk
+
+
+@pytest.mark.django_db
+class TestUserNamesThatReadLikeAddresses:
+    @pytest.fixture(autouse=True)
+    def _operator(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
+
+    @pytest.mark.parametrize("username", ["boss@example.com", "100001"])
+    def test_sign_in(self, client: Client, username: str) -> None:
+        call_command("createsuperuser", username=username, interactive=False)
+        assert client.login(username=username, password=PASSWORD)
+
+    def test_are_not_taken_over_by_whoever_signs_up_with_the_address(self, client: Client) -> None:
+        create(email="boss@example.com")
+        call_command("createsuperuser", username="boss@example.com", interactive=False)
+        named = User.objects.identified_by("boss@example.com").first()
+        assert named is not None
+        assert named.is_superuser

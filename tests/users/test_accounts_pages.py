@@ -133,6 +133,13 @@ class TestSignIn:
         assert sign_in(client, "mei").status_code == 429
         assert not is_signed_in(client)
 
+    def test_other_spellings_of_a_number_give_no_further_tries(self, client: Client, settings: Settings) -> None:
+        settings.AXES_ENABLED = True
+        factories.make_shopper(phone="+8613800138000", password=PASSWORD)
+        spellings = ["+86" + "-" * number + "138 0013 8000" for number in range(settings.AXES_FAILURE_LIMIT)]
+        answers = [sign_in(client, spelling, "wrong") for spelling in spellings]
+        assert answers[-1].status_code == 429
+
 
 class TestSignOut:
     def test_ends_the_session(self, client: Client, shopper: User) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 from django.conf import settings
@@ -11,9 +12,10 @@ from rest_framework import serializers
 
 from config.kernel.api.fields import IdField, MomentField, MoneyField, TextField
 from config.kernel.api.serializers import StrictSerializer
+from config.kernel.clock import database_now, shop_date
 from users.api.whose import ForShopperSerializer
 from users.enums import BehaviourKind
-from users.identifiers import is_email, is_phone
+from users.identifiers import EARLIEST_BIRTHDAY, is_email, is_phone
 from users.models import User
 from users.services.events import MAXIMUM_BATCH
 
@@ -32,6 +34,11 @@ class ShopperWriteSerializer(StrictSerializer):
     def validate_email(self, value: str) -> str:
         if value and not is_email(value):
             raise serializers.ValidationError(_("This is no e-mail address."), code="not_an_email")
+        return value
+
+    def validate_birthday(self, value: date | None) -> date | None:
+        if value is not None and not EARLIEST_BIRTHDAY <= value <= shop_date(database_now()):
+            raise serializers.ValidationError(_("Enter the day you were born."), code="not_a_birthday")
         return value
 
     def validate_phone(self, value: str) -> str:

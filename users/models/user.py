@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
+from django.db.models import Case, Q, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -33,12 +34,17 @@ class UserQuerySet(models.QuerySet["User"]):
         return self.filter(phone_index=_index("phone_index", phone))
 
     def identified_by(self, identifier: str) -> UserQuerySet:
-        """The account that a person means by a user name, an e-mail address or a phone number."""
+        """The accounts that a person may mean by a user name, an e-mail address or a phone number.
+
+        A user name comes first: whoever runs the place gives it, while anybody may sign up with an address that
+        reads like it.
+        """
+        meant = Q(username=identifier)
         if is_email(identifier):
-            return self.with_email(identifier)
-        if is_phone(identifier):
-            return self.with_phone(identifier)
-        return self.filter(username=identifier)
+            meant |= Q(email_index=_index("email_index", identifier))
+        elif is_phone(identifier):
+            meant |= Q(phone_index=_index("phone_index", identifier))
+        return self.filter(meant).order_by(Case(When(username=identifier, then=0), default=1), "pk")
 
 
 class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]  # Django's own idiom

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +11,12 @@ from django.db import IntegrityError, transaction
 from config.kernel.errors import NotFound
 from config.kernel.locks import busy_when_locked
 from users.errors import EmailTaken, PhoneTaken
+from users.identifiers import normalize_email, normalize_phone
 from users.models import User
 
 # What the shop may set; everything else is the account's own.
 FIELDS = frozenset({"name", "email", "phone", "birthday", "language"})
+CANONICAL: dict[str, Callable[[str], str]] = {"email": normalize_email, "phone": normalize_phone}
 
 
 def shopper_upsert(*, external_id: str, changes: Mapping[str, Any], now: datetime) -> tuple[User, bool]:
@@ -22,7 +24,8 @@ def shopper_upsert(*, external_id: str, changes: Mapping[str, Any], now: datetim
 
     Args:
         external_id: the shop's id of the shopper.
-        changes: any of `FIELDS`; what is left out stays as it is.
+        changes: any of `FIELDS`; what is left out stays as it is. Addresses and numbers in any spelling are kept
+            in their canonical form.
 
     Returns:
         The shopper, and whether it is new.
@@ -34,6 +37,7 @@ def shopper_upsert(*, external_id: str, changes: Mapping[str, Any], now: datetim
     unknown = set(changes) - FIELDS
     if unknown:
         raise ValueError(f"a shop cannot set {sorted(unknown)}")
+    changes = {name: CANONICAL[name](value) if name in CANONICAL else value for name, value in changes.items()}
     with busy_when_locked():
         try:
             return _upsert(external_id, changes, now)
