@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
@@ -13,6 +15,9 @@ from config.kernel.crypto import KeyRing, KeyRingError
 from config.kernel.money import CURRENCY_EXPONENTS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+
+TRUTHS = {"true", "yes", "on", "1"}
+FALSEHOODS = {"false", "no", "off", "0"}
 
 env = environ.Env()
 env.smart_cast = False
@@ -30,6 +35,50 @@ def secret(name: str, *, minimum_length: int = 32) -> str:
     if len(value) < minimum_length or "change-me" in value:
         raise ImproperlyConfigured(f"{name} must hold at least {minimum_length} random characters.")
     return value
+
+
+def _text(name: str, default: str) -> str:
+    # A variable that is left empty in a file counts as left out.
+    return env.str(name, default="").strip() or default
+
+
+def boolean(name: str, *, default: bool) -> bool:
+    """Returns true or false; refuses what reads like neither, since a mistyped "true" must not switch a guard off."""
+    text = _text(name, str(default)).lower()
+    if text not in TRUTHS | FALSEHOODS:
+        raise ImproperlyConfigured(f"{name}={text!r} is neither true nor false.")
+    return text in TRUTHS
+
+
+def whole_number(name: str, *, default: int, minimum: int = 0) -> int:
+    """Returns a whole number that is not below a minimum."""
+    text = _text(name, str(default))
+    if not text.isdecimal() or int(text) < minimum:
+        raise ImproperlyConfigured(f"{name}={text!r} is no whole number of at least {minimum}.")
+    return int(text)
+
+
+def choice(name: str, *, choices: Sequence[str], default: str) -> str:
+    """Returns one of a few words."""
+    value = _text(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name}={value!r} is none of {', '.join(choices)}.")
+    return value
+
+
+def names(name: str, *, default: Sequence[str] = ()) -> list[str]:
+    """Returns a list that is written with commas; spaces around them do not count."""
+    return [each for each in map(str.strip, _text(name, ",".join(default)).split(",")) if each]
+
+
+def email(name: str, *, default: str) -> dict[str, Any]:
+    """Returns Django's e-mail settings from an address such as `smtp+tls://user:password@host:587`."""
+    value = _text(name, default)
+    if urlsplit(value).scheme not in environ.Env.EMAIL_SCHEMES:
+        known = ", ".join(sorted(environ.Env.EMAIL_SCHEMES))
+        raise ImproperlyConfigured(f"{name} must begin with one of {known}.")
+    settings: dict[str, Any] = environ.Env.email_url_config(value)
+    return settings
 
 
 def currency(name: str, *, default: str) -> str:
@@ -67,10 +116,10 @@ def database() -> dict[str, Any]:
         )
     settings: dict[str, Any] = env.db_url("DATABASE_URL")
     if settings["ENGINE"] == "django.db.backends.postgresql":
-        settings["CONN_MAX_AGE"] = env.int("DATABASE_CONNECTION_MAX_AGE", default=60)
+        settings["CONN_MAX_AGE"] = whole_number("DATABASE_CONNECTION_MAX_AGE", default=60)
         settings["CONN_HEALTH_CHECKS"] = True
-        lock_timeout = env.int("DATABASE_LOCK_TIMEOUT_MS", default=3000)
-        statement_timeout = env.int("DATABASE_STATEMENT_TIMEOUT_MS", default=0)
+        lock_timeout = whole_number("DATABASE_LOCK_TIMEOUT_MS", default=3000)
+        statement_timeout = whole_number("DATABASE_STATEMENT_TIMEOUT_MS", default=0)
         settings.setdefault("OPTIONS", {})["options"] = (
             f"-c lock_timeout={lock_timeout} -c statement_timeout={statement_timeout}"
         )

@@ -11,24 +11,37 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from config.env import BASE_DIR, currency, database, env, key_ring, secret, time_zone
+from config.env import (
+    BASE_DIR,
+    boolean,
+    choice,
+    currency,
+    database,
+    email,
+    env,
+    key_ring,
+    names,
+    secret,
+    time_zone,
+    whole_number,
+)
 
 SECRET_KEY = secret("SECRET_KEY")
 FIELD_KEY_RING = key_ring("FIELD_ENCRYPTION_KEYS")
 BLIND_INDEX_KEY = secret("BLIND_INDEX_KEY").encode()
 
 DEBUG = False
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ALLOWED_HOSTS = names("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
+CSRF_TRUSTED_ORIGINS = names("CSRF_TRUSTED_ORIGINS")
 
 # The shop
 SHOP_NAME = env.str("SHOP_NAME", default="Quan")
 SHOP_URL = env.str("SHOP_URL", default="http://127.0.0.1:8000").rstrip("/")
 SHOP_CURRENCY = currency("SHOP_CURRENCY", default="CNY")
 # Lets a signed-in shopper place, pay and cancel orders on the demo cart; a real shop does that by API.
-DEMO_CHECKOUT = env.bool("DEMO_CHECKOUT", default=False)
-ORDER_LOCK_LASTS = timedelta(minutes=env.int("ORDER_LOCK_MINUTES", default=30))
-CLAIM_GRACE_EXTENSION = timedelta(days=env.int("CLAIM_GRACE_DAYS", default=7))
+DEMO_CHECKOUT = boolean("DEMO_CHECKOUT", default=False)
+ORDER_LOCK_LASTS = timedelta(minutes=whole_number("ORDER_LOCK_MINUTES", default=30, minimum=1))
+CLAIM_GRACE_EXTENSION = timedelta(days=whole_number("CLAIM_GRACE_DAYS", default=7))
 
 INSTALLED_APPS = [
     "unfold",
@@ -46,7 +59,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "django_filters",
     "oauth2_provider",
     "import_export",
     "simple_history",
@@ -202,7 +214,7 @@ OAUTH2_PROVIDER = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 # Languages and time
-LANGUAGE_CODE = env.str("SHOP_LANGUAGE", default="zh-hans")
+LANGUAGE_CODE = choice("SHOP_LANGUAGE", choices=("zh-hans", "en"), default="zh-hans")
 LANGUAGES = [("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = time_zone("SHOP_TIME_ZONE", default="Asia/Shanghai")
@@ -220,7 +232,7 @@ STORAGES = {
 }
 
 # Messages to shoppers
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_CONFIG = email("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Quan <coupons@localhost>")
@@ -263,8 +275,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 
 # Logs: one line an event, with the id of its request; JSON in production, readable elsewhere.
-LOG_FORMAT = env.str("LOG_FORMAT", default="console")
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_FORMAT = choice("LOG_FORMAT", choices=("console", "json"), default="console")
+LOG_LEVEL = choice("LOG_LEVEL", choices=("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO")
 _shared_processors: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,

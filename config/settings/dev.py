@@ -1,10 +1,10 @@
 """The demo and a developer's shell."""
 
-from config.env import BASE_DIR, env
+from config.env import BASE_DIR, boolean, env
 from config.settings.base import *  # noqa: F403
 from config.settings.base import STORAGES
 
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = boolean("DEBUG", default=False)
 # A fresh clone has nothing collected yet; file names need no hash on one machine.
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 WHITENOISE_USE_FINDERS = True

@@ -1,16 +1,16 @@
 """Production: HTTPS only, JSON logs, hashed static files."""
 
-from config.env import env
+from config.env import boolean, whole_number
 from config.settings.base import *  # noqa: F403
 
 # A shop that listens on plain HTTP behind a proxy names the header by which the proxy says "this was HTTPS".
-if env.bool("TRUST_FORWARDED_PROTO", default=False):
+if boolean("TRUST_FORWARDED_PROTO", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+SECURE_SSL_REDIRECT = boolean("SECURE_SSL_REDIRECT", default=True)
 # The health probes of a load balancer speak plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=31_536_000)
-SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", default=True)
-SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=True)
+SECURE_HSTS_SECONDS = whole_number("HSTS_SECONDS", default=31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = boolean("HSTS_INCLUDE_SUBDOMAINS", default=True)
+SECURE_HSTS_PRELOAD = boolean("HSTS_PRELOAD", default=True)
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True

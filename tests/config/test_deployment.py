@@ -11,7 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from config.embedded.places import PROJECT
 from config.env import key_ring, secret
 
-READ_BY_CODE = re.compile(r'(?:\benv(?:\.\w+)?|\bsecret|\bkey_ring|\bcurrency|\btime_zone)\(\s*"([A-Z][A-Z0-9_]+)"')
+READERS = r"env(?:\.\w+)?|secret|key_ring|currency|time_zone|boolean|whole_number|choice|names|email"
+READ_BY_CODE = re.compile(rf'\b(?:{READERS})\(\s*"([A-Z][A-Z0-9_]+)"')
 LISTED = re.compile(r"^(?:# )?([A-Z][A-Z0-9_]+)=", re.MULTILINE)
 INTERPOLATED = re.compile(r"(?<!\$)\$\{([A-Z_]+)")
 # Read by manage.py, celery.py and wsgi.py rather than by the settings.

@@ -46,3 +46,58 @@ def test_sqlite_takes_its_write_lock_at_once(monkeypatch) -> None:
     options = env.database()["OPTIONS"]
     assert (options["transaction_mode"], options["timeout"]) == ("IMMEDIATE", 20)
     assert "journal_mode=WAL" in options["init_command"]
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), (" On ", True), ("1", True), ("no", False), ("0", False)])
+def test_true_and_false_are_read_as_people_write_them(monkeypatch, text: str, value: bool) -> None:
+    monkeypatch.setenv("SOME_SWITCH", text)
+    assert env.boolean("SOME_SWITCH", default=not value) is value
+
+
+@pytest.mark.parametrize("text", ["ture", "2", "-"])
+def test_a_mistyped_switch_is_refused_rather_than_off(monkeypatch, text: str) -> None:
+    monkeypatch.setenv("SECURE_SSL_REDIRECT", text)
+    with pytest.raises(ImproperlyConfigured, match="SECURE_SSL_REDIRECT"):
+        env.boolean("SECURE_SSL_REDIRECT", default=True)
+
+
+def test_a_variable_left_empty_counts_as_left_out(monkeypatch) -> None:
+    monkeypatch.setenv("SOMETHING", "")
+    assert env.boolean("SOMETHING", default=True) is True
+    assert env.whole_number("SOMETHING", default=5) == 5
+    assert env.names("SOMETHING", default=["localhost"]) == ["localhost"]
+
+
+@pytest.mark.parametrize("text", ["-30", "0", "soon", "1.5"])
+def test_a_number_out_of_range_is_refused(monkeypatch, text: str) -> None:
+    monkeypatch.setenv("ORDER_LOCK_MINUTES", text)
+    with pytest.raises(ImproperlyConfigured, match="ORDER_LOCK_MINUTES"):
+        env.whole_number("ORDER_LOCK_MINUTES", default=30, minimum=1)
+
+
+def test_an_unknown_word_is_refused(monkeypatch) -> None:
+    monkeypatch.setenv("LOG_FORMAT", "xml")
+    with pytest.raises(ImproperlyConfigured, match="LOG_FORMAT='xml' is none of console, json"):
+        env.choice("LOG_FORMAT", choices=("console", "json"), default="console")
+
+
+def test_spaces_in_a_list_do_not_belong_to_the_names(monkeypatch) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", "coupons.example.com, www.example.com ,")
+    assert env.names("ALLOWED_HOSTS") == ["coupons.example.com", "www.example.com"]
+
+
+def test_an_unknown_way_to_send_mail_is_refused_without_its_password(monkeypatch) -> None:
+    monkeypatch.setenv("EMAIL_URL", "smpt://quan:sesame@mail.example.com")
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL must begin with") as refused:
+        env.email("EMAIL_URL", default="consolemail://")
+    assert "sesame" not in str(refused.value)
+
+
+def test_a_mail_server_is_read_with_its_encryption(monkeypatch) -> None:
+    monkeypatch.setenv("EMAIL_URL", "smtp+tls://quan:sesame@mail.example.com:587")
+    settings = env.email("EMAIL_URL", default="consolemail://")
+    assert (settings["EMAIL_HOST"], settings["EMAIL_PORT"], settings["EMAIL_USE_TLS"]) == (
+        "mail.example.com",
+        587,
+        True,
+    )
