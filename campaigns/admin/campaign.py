@@ -164,7 +164,7 @@ class CampaignAdmin(HistoryModelAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
         """Returns the buttons that make sense in the campaign's present state."""
-        campaign = Campaign.objects.filter(pk=object_id).first() if str(object_id).isdigit() else None
+        campaign = Campaign.objects.filter(pk=object_id).first() if str(object_id).isdecimal() else None
         names = ACTIONS_OF_STATUS[CampaignStatus(campaign.status)] if campaign else frozenset()
         allowed = super().get_actions_detail(request, object_id)
         return [item for item in allowed if item.action_name.removeprefix("campaigns_campaign_") in names]
@@ -279,7 +279,7 @@ class CampaignAdmin(HistoryModelAdmin):
         self._decide_for_each(request, queryset, campaign_end)
 
     def _decide(self, request: HttpRequest, object_id: str, service: Any, done: str) -> HttpResponse:
-        campaign = Campaign.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+        campaign = Campaign.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
         if campaign is None:
             raise Http404
         now = database_now()

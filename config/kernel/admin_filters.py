@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from django.db.models import QuerySet
@@ -19,8 +20,9 @@ class ShopDaysFilter(RangeDateFilter):
         """Returns the rows whose moment lies in the days chosen; a text that is no date filters nothing."""
         first = parse_date_str(self.used_parameters.get(f"{self.parameter_name}_from", ""))
         last = parse_date_str(self.used_parameters.get(f"{self.parameter_name}_to", ""))
-        if first:
+        # The first and the last day that there are bound nothing, and have no instant in UTC either.
+        if first and first > date.min:
             queryset = queryset.filter(**{f"{self.field_path}__gte": start_of_shop_day(first)})
-        if last:
+        if last and last < date.max:
             queryset = queryset.filter(**{f"{self.field_path}__lt": end_of_shop_day(last)})
         return queryset

@@ -234,7 +234,10 @@ class StartMomentField(forms.SplitDateTimeField):
         """Returns the instant that a date and perhaps a time mean; None for nothing."""
         if not data_list or not data_list[0]:
             return None
-        return super().compress(data_list) if data_list[1] else self.moment_of(data_list[0])
+        try:
+            return super().compress(data_list) if data_list[1] else self.moment_of(data_list[0])
+        except OverflowError as error:
+            raise forms.ValidationError(self.error_messages["invalid_date"], code="invalid_date") from error
 
     def moment_of(self, day: Any) -> datetime:
         """Returns the instant that a bare date means."""

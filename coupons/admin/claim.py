@@ -162,7 +162,7 @@ class ClaimAdmin(ReadOnlyMixin, ShopperSearchMixin, LargeTableMixin, ShopModelAd
         return ClaimChangeList
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
-        claim = Claim.objects.filter(pk=object_id).first() if str(object_id).isdigit() else None
+        claim = Claim.objects.filter(pk=object_id).first() if str(object_id).isdecimal() else None
         names = ACTIONS_OF_STATE.get(claim.state_at(database_now()), frozenset()) if claim else frozenset()
         allowed = super().get_actions_detail(request, object_id)
         return [item for item in allowed if item.action_name.removeprefix("coupons_claim_") in names]
@@ -217,7 +217,7 @@ class ClaimAdmin(ReadOnlyMixin, ShopperSearchMixin, LargeTableMixin, ShopModelAd
 
 
 def _claim(object_id: str) -> Claim:
-    claim = Claim.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+    claim = Claim.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
     if claim is None:
         raise Http404
     return claim

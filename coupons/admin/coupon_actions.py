@@ -68,7 +68,7 @@ class CouponActionsMixin:
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
         """Returns the buttons that make sense in the coupon's present state."""
         allowed = super().get_actions_detail(request, object_id)  # type: ignore[misc]  # mixed into ModelAdmin
-        coupon = Coupon.objects.filter(pk=object_id).first() if str(object_id).isdigit() else None
+        coupon = Coupon.objects.filter(pk=object_id).first() if str(object_id).isdecimal() else None
         if coupon is None:
             return []
         names = set(ACTIONS_OF_STATE[coupon.state(database_now())])
@@ -223,7 +223,7 @@ class CouponActionsMixin:
         )
 
     def _coupon(self, object_id: str) -> Coupon:
-        coupon = Coupon.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+        coupon = Coupon.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
         if coupon is None:
             raise Http404
         return coupon

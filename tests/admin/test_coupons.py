@@ -446,3 +446,9 @@ def test_a_row_of_the_scope_names_one_thing(marketer_client: Client) -> None:
     sent = new_coupon(**{"scope_entries-TOTAL_FORMS": "1", "scope_entries-0-mode": "exclude"})
     assert marketer_client.post(reverse("admin:coupons_coupon_add"), sent).status_code == 200
     assert not Coupon.objects.exists()
+
+
+def test_a_window_beyond_the_calendar_is_said_politely(marketer_client: Client) -> None:
+    sent = new_coupon(claim_ends_at_0="9999-12-31", claim_ends_at_1="")
+    page = marketer_client.post(reverse("admin:coupons_coupon_add"), sent)
+    assert "claim_ends_at" in page.context["adminform"].form.errors

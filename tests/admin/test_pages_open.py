@@ -202,3 +202,14 @@ def test_records_of_what_happened_cannot_be_changed(superuser_client: Client, fu
         changed = superuser_client.post(reverse(f"admin:{page}_change", args=[instance.pk]), {"state": "revoked"})
         assert changed.status_code == 403
         assert superuser_client.post(reverse(f"admin:{page}_delete", args=[instance.pk])).status_code == 403
+
+
+@pytest.mark.parametrize("page", ["users_user", "coupons_coupon", "coupons_claim", "campaigns_campaign"])
+def test_an_address_that_only_looks_like_a_number_leads_nowhere(superuser_client: Client, page: str) -> None:
+    assert superuser_client.get(reverse(f"admin:{page}_change", args=["²"])).status_code == 302
+
+
+def test_the_ends_of_the_calendar_filter_nothing(superuser_client: Client, full_shop: dict[str, Any]) -> None:
+    days = {"claimed_at_from": "0001-01-01", "claimed_at_to": "9999-12-31"}
+    page = superuser_client.get(reverse("admin:coupons_claim_changelist"), days)
+    assert page.context["cl"].result_count == Claim.objects.count()

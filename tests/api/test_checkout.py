@@ -215,3 +215,11 @@ def test_a_list_of_orders_takes_a_fixed_number_of_queries(shopper: User, shopper
 
     assert queries() == few
     assert few <= 9
+
+
+def test_a_claim_named_twice_is_chosen_once(shopper_client: APIClient, product: Product, claim: Claim) -> None:
+    body = post(shopper_client, "quotes", cart(product, claims=[str(claim.public_id)] * 2)).json()
+
+    assert body["discount"] == "10.00"
+    assert [(coupon["status"], coupon["amount"]) for coupon in body["coupons"]] == [("applied", "10.00")]
+    assert lock(shopper_client, product, [claim, claim]).json()["discount"] == "10.00"

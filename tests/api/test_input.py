@@ -5,14 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import time
+from base64 import b64encode
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
 from rest_framework.test import APIClient
 
 from coupons.models import Claim, Order, Product
-from tests.api.calls import API, assert_problem, post, post_raw
+from tests.api.calls import API, assert_problem, get, post, post_raw
 from tests.factories import make_code, make_shopper
 
 pytestmark = pytest.mark.django_db
@@ -253,3 +255,11 @@ def test_a_shopper_may_have_any_printable_external_id(shop_client: APIClient) ->
     answer: Any = shop_client.put(f"{API}/shoppers/顾客-7", {"language": "en"}, format="json")
 
     assert answer.status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("position", ["9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00+23:00"])
+@pytest.mark.parametrize("path", ["claims", "orders"])
+def test_a_cursor_at_no_moment_of_the_calendar_is_refused(shopper_client: APIClient, path: str, position: str) -> None:
+    cursor = b64encode(urlencode({"p": position}).encode()).decode()
+    assert_problem(get(shopper_client, path, cursor=cursor), 400, "cursor_invalid", "cursor")

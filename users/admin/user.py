@@ -199,7 +199,7 @@ class UserAdmin(LargeTableMixin, BaseUserAdmin, ShopModelAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Adds the tables of the apps above to the page."""
-        shopper = User.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+        shopper = User.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
         viewer: Any = request.user
         sections = sections_for(shopper, viewer) if shopper else []
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "sections": sections})

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from django.core.exceptions import ValidationError
+from django.db import DataError
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import NotFound
@@ -69,7 +70,7 @@ class NewestFirstPagination(CursorPagination):
         try:
             return super().paginate_queryset(queryset, request, view)
         # A cursor may be well-formed and yet hold a position that is none of this list's.
-        except (NotFound, ValidationError, ValueError, TypeError) as error:
+        except (NotFound, ValidationError, ValueError, TypeError, DataError) as error:
             raise CursorInvalid(parameter="cursor") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
@@ -41,6 +42,10 @@ class QuoteCreateSerializer(ForShopperSerializer):
         help_text="The chosen claims; null or left out chooses all that apply together.",
     )
     shipping = MoneyField(required=False)
+
+    def validate_claims(self, value: list[UUID] | None) -> list[UUID] | None:
+        """Takes a claim that is named twice as chosen once, as an order does."""
+        return value and list(dict.fromkeys(value))
 
 
 class OrderCreateSerializer(ForShopperSerializer):
