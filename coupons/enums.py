@@ -9,6 +9,47 @@ class BenefitType(TextChoices):
 
     AMOUNT_OFF = "amount_off", _("Amount off")
     PERCENT_OFF = "percent_off", _("Percent off")
+    EVERY_AMOUNT_OFF = "every_amount_off", _("Amount off for every so much spent")
+    TIERED = "tiered", _("Tiers")
+    FIXED_PRICE = "fixed_price", _("Fixed price per unit")
+    BUNDLE_PRICE = "bundle_price", _("So many for a price")
+    BUY_X_GET_Y = "buy_x_get_y", _("Buy some, get some")
+    GIFT_ITEM = "gift_item", _("Gift item")
+    SHIPPING_OFF = "shipping_off", _("Free or cheaper shipping")
+    CASH = "cash", _("Cash")
+
+
+class Application(TextChoices):
+    """What an amount or a percentage is taken off."""
+
+    WHOLE = "whole", _("All eligible products together")
+    EACH_LINE = "each_line", _("Each line")
+    EACH_UNIT = "each_unit", _("Each unit")
+    CHEAPEST_UNIT = "cheapest_unit", _("The cheapest unit")
+
+
+class TierBasis(TextChoices):
+    """What the tiers of a coupon count."""
+
+    AMOUNT = "amount", _("Money spent")
+    QUANTITY = "quantity", _("Units bought")
+
+
+class Handout(TextChoices):
+    """By which way a coupon reaches shoppers."""
+
+    SHOWCASE = "showcase", _("Claimed by shoppers")
+    CODE = "code", _("Only with a code")
+    GRANT = "grant", _("Only granted by the shop")
+    RED_PACKET = "red_packet", _("Shares of a red packet")
+    AUTOMATIC = "automatic", _("Applied by itself, without a claim")
+
+
+class RefundPolicy(TextChoices):
+    """What a partial refund gives back for the returned units."""
+
+    PRORATA = "prorata", _("What was paid for them")
+    RECALCULATE = "recalculate", _("What was paid, less the discount that the rest no longer earns")
 
 
 class CouponStatus(TextChoices):
@@ -39,8 +80,13 @@ class AudienceKind(TextChoices):
 
 
 class ScopeMode(TextChoices):
+    """What a product or category means to a coupon."""
+
     INCLUDE = "include", _("Counts")
     EXCLUDE = "exclude", _("Does not count")
+    REQUIRE = "require", _("Must be in the cart")
+    FORBID = "forbid", _("Must not be in the cart")
+    GIVE = "give", _("Given by “buy some, get some”")
 
 
 class ThresholdBase(TextChoices):
@@ -79,6 +125,9 @@ class ClaimChannel(TextChoices):
     CODE = "code", _("Code")
     GRANT = "grant", _("Grant")
     IMPORT = "import", _("Import")
+    GIFT = "gift", _("Gift")
+    RED_PACKET = "red_packet", _("Red packet")
+    REST = "rest", _("Rest of a share")
 
 
 class CodeKind(TextChoices):
@@ -98,3 +147,42 @@ class OrderState(TextChoices):
 class RedemptionEntryKind(TextChoices):
     REDEEMED = "redeemed", _("Redeemed")
     REFUNDED = "refunded", _("Refunded")
+
+
+class BudgetEntryKind(TextChoices):
+    """Why the spent money of a budget changed."""
+
+    SPENT = "spent", _("Spent")
+    RETURNED = "returned", _("Given back")
+
+
+class CodeBatchKind(TextChoices):
+    GENERATED = "generated", _("Generated")
+    IMPORTED = "imported", _("Imported")
+
+
+class CodeBatchState(TextChoices):
+    WAITING = "waiting", _("Waiting")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+
+
+class RedPacketSplit(TextChoices):
+    """How a sum is cut into shares."""
+
+    EQUAL = "equal", _("Equally")
+    RANDOM = "random", _("By luck")
+    BY_PURCHASE = "by_purchase", _("By what each shopper bought")
+
+
+class RedPacketState(TextChoices):
+    OPEN = "open", _("Open")
+    CLOSED = "closed", _("Closed")
+
+
+class GiftState(TextChoices):
+    OFFERED = "offered", _("Offered")
+    ACCEPTED = "accepted", _("Accepted")
+    CANCELLED = "cancelled", _("Taken back")
+    EXPIRED = "expired", _("Expired")

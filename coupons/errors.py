@@ -47,7 +47,7 @@ class LimitReached(DomainError):
 
 
 class NotEligible(DomainError):
-    """Data: `reason` (`new_shoppers_only`, `tag_needed`, `code_needed` or `account_closed`)."""
+    """Data: `reason` (`new_shoppers_only`, `tag_needed`, `code_needed`, `not_claimable` or `account_closed`)."""
 
     code = "not_eligible"
     message = _("This coupon is not meant for your account.")
@@ -58,6 +58,7 @@ class NotEligible(DomainError):
             "new_shoppers_only": _("This coupon is for shoppers who have not ordered yet."),
             "tag_needed": _("This coupon is for selected shoppers only."),
             "code_needed": _("This coupon needs a code."),
+            "not_claimable": _("This coupon is not handed out here."),
             "account_closed": _("This account can no longer claim coupons."),
         }
         return str(sentences.get(self.data.get("reason", ""), self.message))

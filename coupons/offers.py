@@ -123,6 +123,8 @@ def _benefit_of(coupon: Coupon) -> Benefit:
         case BenefitType.PERCENT_OFF:
             assert coupon.percent_off is not None
             return PercentOff(basis_points=int(coupon.percent_off * 100), cap=coupon.discount_cap)
+        case unpriced:
+            raise ValueError(f"no price for {unpriced}")
 
 
 def _conditions_of(coupon: Coupon) -> tuple[Condition, ...]:

@@ -128,7 +128,7 @@ def make_claim(
 def make_code(*, coupon: Coupon | None = None, text: str = "WELCOME2026", **fields: Any) -> Code:
     """A code that everybody may share."""
     fields.setdefault("kind", "shared")
-    return Code.objects.create(coupon=coupon or make_coupon(needs_code=True), text=text, **fields)
+    return Code.objects.create(coupon=coupon or make_coupon(handout="code"), text=text, **fields)
 
 
 def api_client_for(shopper: User, *, enforce_csrf_checks: bool = False) -> APIClient:

@@ -137,7 +137,6 @@ def coupon_rows(*, period: Period, campaign_id: int | None = None) -> list[Coupo
     _gather(
         figures,
         _redemptions(period, campaign_id)
-        .annotate(coupon_id=F("claim__coupon_id"))
         .values("coupon_id")
         .annotate(redemptions=Count("pk"), discount=Sum(F("amount") - F("refunded"))),
     )
@@ -159,7 +158,7 @@ def _redemptions(period: Period, campaign_id: int | None) -> QuerySet[Redemption
     redemptions = Redemption.objects.filter(
         order__state=OrderState.REDEEMED, order__placed_at__gte=period.start, order__placed_at__lt=period.end
     ).order_by()
-    return redemptions if campaign_id is None else redemptions.filter(claim__coupon__campaigns=campaign_id)
+    return redemptions if campaign_id is None else redemptions.filter(coupon__campaigns=campaign_id)
 
 
 def _paid_orders(period: Period) -> QuerySet[Order]:
@@ -173,7 +172,7 @@ def _has_coupon(campaign_id: int | None) -> Q:
     if campaign_id is None:
         return Q(discount__gt=0) | Q(Exists(redemptions))
     discounts = OrderLineDiscount.objects.filter(line__order=OuterRef("pk"), coupon__campaigns=campaign_id)
-    return Q(Exists(discounts)) | Q(Exists(redemptions.filter(claim__coupon__campaigns=campaign_id)))
+    return Q(Exists(discounts)) | Q(Exists(redemptions.filter(coupon__campaigns=campaign_id)))
 
 
 # An order counts once for each of its coupons, however many lines or claims a coupon counted on. A coupon is on

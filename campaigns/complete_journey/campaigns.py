@@ -10,12 +10,12 @@ from typing import Any
 from django.utils import translation
 
 from campaigns.complete_journey.conversion import to_shop_money
-from campaigns.complete_journey.copy import copy_rows
 from campaigns.complete_journey.matching import FaceValues
 from campaigns.complete_journey.promotions import CouponKey, Promotions, SourceCampaign
 from campaigns.complete_journey.shoppers import KEY_PREFIX
 from campaigns.enums import CampaignKind, CampaignStatus
 from campaigns.models import Campaign, CampaignCoupon, CampaignRecipient
+from config.kernel.bulk import copy_rows
 from config.kernel.clock import end_of_shop_day, start_of_shop_day
 from config.kernel.money import format_money
 from config.kernel.progress import progress

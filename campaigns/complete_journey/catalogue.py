@@ -10,10 +10,10 @@ import numpy as np
 from django.utils.text import slugify
 
 from campaigns.complete_journey.conversion import to_shop_money
-from campaigns.complete_journey.copy import copy_rows
 from campaigns.complete_journey.names import Name, category_name, product_name
 from campaigns.complete_journey.promotions import Promotions
 from campaigns.complete_journey.source import Households, read_baskets, read_rows, read_unit_prices
+from config.kernel.bulk import copy_rows
 from config.kernel.progress import progress
 from coupons.models import Category, Product
 

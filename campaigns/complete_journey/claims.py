@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from campaigns.complete_journey.copy import IdSource, copy_rows
 from campaigns.complete_journey.matching import Evidence, Match
 from campaigns.complete_journey.promotions import CouponKey, Promotions
+from config.kernel.bulk import IdSource, copy_rows
 from config.kernel.clock import shop_date
 from config.kernel.ids import uuid7
 from config.kernel.progress import progress
@@ -125,7 +125,7 @@ def load_claims(
         (row for claim in claims for row in _entry_rows(claim, coupons[claim.coupon], orders)),
     )
     _write_counters(claims, coupons, shopper_ids)
-    _write_redemptions(claims, orders, amounts)
+    _write_redemptions(claims, coupons, orders, amounts)
     counts = Counter(claim.coupon for claim in claims)
     write_used_up_stock({coupon: counts[key] for key, coupon in coupons.items()})
 
@@ -203,11 +203,15 @@ def _write_counters(
 
 
 def _write_redemptions(
-    claims: Iterable[PlannedClaim], orders: Mapping[int, PlacedOrder], amounts: Mapping[int, int]
+    claims: Iterable[PlannedClaim],
+    coupons: Mapping[CouponKey, Coupon],
+    orders: Mapping[int, PlacedOrder],
+    amounts: Mapping[int, int],
 ) -> None:
     redeemed = [(claim, order) for claim in claims if (order := _order_of(claim, orders))]
     redemptions = Redemption.objects.bulk_create(
         Redemption(
+            coupon_id=coupons[claim.coupon].pk,
             claim_id=claim.claim_id,
             order_id=order.order_id,
             amount=amounts.get(claim.claim_id, 0),

@@ -19,12 +19,12 @@ from campaigns.complete_journey.claims import (
     write_used_up_stock,
 )
 from campaigns.complete_journey.conversion import to_shop_time
-from campaigns.complete_journey.copy import copy_rows
 from campaigns.complete_journey.matching import Evidence, FaceValues, Match, match_redemptions
 from campaigns.complete_journey.orders import EVENT_FIELDS, EVENT_SENDER, History, ReceiptReader, load_orders
 from campaigns.complete_journey.promotions import CouponKey, Promotions
 from campaigns.complete_journey.shoppers import shopper_ids
 from campaigns.complete_journey.source import Basket, Households, read_baskets
+from config.kernel.bulk import copy_rows
 from config.kernel.clock import end_of_shop_day, start_of_shop_day
 from config.kernel.progress import progress
 from coupons.enums import BenefitType, CouponStatus

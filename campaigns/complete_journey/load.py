@@ -9,12 +9,12 @@ from datetime import datetime
 from django.db import transaction
 
 from campaigns.complete_journey.catalogue import UNLISTED_KEY, load_catalogue
-from campaigns.complete_journey.copy import check_constraints_at_once, refresh_statistics
 from campaigns.complete_journey.history import load_history
 from campaigns.complete_journey.promotions import Promotions, read_promotions
 from campaigns.complete_journey.shoppers import KEY_PREFIX, load_shoppers
 from campaigns.complete_journey.source import HOUSEHOLD_COUNT, Households, choose_households
 from campaigns.models import Campaign, CampaignRecipient
+from config.kernel.bulk import check_constraints_at_once, refresh_statistics
 from coupons.models import (
     Category,
     Claim,

@@ -10,12 +10,12 @@ from typing import Any
 
 from campaigns.complete_journey.claims import PlacedOrder, PlannedClaim
 from campaigns.complete_journey.conversion import to_shop_money, to_shop_time
-from campaigns.complete_journey.copy import IdSource, copy_rows
 from campaigns.complete_journey.matching import Evidence, FaceValues, is_sold
 from campaigns.complete_journey.promotions import CouponKey
 from campaigns.complete_journey.receipts import CouponLine, PricedReceipt, Sale, price_receipt
 from campaigns.complete_journey.shoppers import KEY_PREFIX
 from campaigns.complete_journey.source import Basket
+from config.kernel.bulk import IdSource, copy_rows
 from config.kernel.ids import uuid7
 from coupons.enums import OrderState
 from coupons.models import Order, OrderLine

@@ -160,7 +160,7 @@ EVERYDAY = CampaignPlan(
             amount_off=Decimal(5),
             minimum_spend=Decimal(20),
             code=CODE,
-            fields={"needs_code": True},
+            fields={"handout": "code"},
         ),
     ),
 )

@@ -11,7 +11,7 @@ from simple_history.models import HistoricalRecords
 from campaigns.enums import CampaignKind, CampaignStatus
 from config.kernel.bilingual import in_active_language
 from config.kernel.ids import uuid7
-from coupons.models import Coupon
+from coupons.models import Budget, Coupon
 
 
 class CampaignQuerySet(models.QuerySet["Campaign"]):
@@ -37,6 +37,11 @@ class Campaign(models.Model):
     ends_at = models.DateTimeField(_("ends"))
     coupons = models.ManyToManyField(
         Coupon, verbose_name=_("coupons"), through="CampaignCoupon", related_name="campaigns"
+    )
+
+    # What all its coupons together may discount; `campaigns.services` puts the budget on every one of them.
+    budget = models.OneToOneField(
+        Budget, verbose_name=_("budget"), on_delete=models.PROTECT, null=True, blank=True, related_name="campaign"
     )
 
     objects = CampaignQuerySet.as_manager()

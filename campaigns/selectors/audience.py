@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from campaigns.models import Campaign
-from coupons.enums import AudienceKind, OrderState
+from coupons.enums import AudienceKind, Handout, OrderState
 from coupons.models import Coupon, Order
 from users.models import Tag, User
 
@@ -18,7 +18,7 @@ def campaign_audience(*, campaign: Campaign, now: datetime) -> QuerySet[User]:
     Coupons that need a code count for nobody: who has the code is not known here.
     """
     eligible = Q(pk__in=[])
-    for coupon in campaign.coupons.filter(needs_code=False):
+    for coupon in campaign.coupons.filter(handout=Handout.SHOWCASE):
         eligible |= _eligible_for(coupon, now)
     return User.objects.shoppers().filter(eligible, is_active=True)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db.models import Prefetch
 
 from campaigns.models import Campaign, CampaignCoupon
+from coupons.enums import Handout
 from coupons.models import Coupon
 from coupons.selectors.showcase import visible_coupons
 
@@ -25,7 +26,7 @@ class CampaignBanner:
 
 def campaign_banners(*, now: datetime) -> list[CampaignBanner]:
     """Returns the running campaigns that have something to show, those that end first first; two queries."""
-    visible = visible_coupons(now=now).filter(needs_code=False)
+    visible = visible_coupons(now=now).filter(handout=Handout.SHOWCASE)
     handed_out = CampaignCoupon.objects.filter(coupon__in=visible.values("pk")).select_related("coupon")
     campaigns = (
         Campaign.objects.live(now)

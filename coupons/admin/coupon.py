@@ -163,7 +163,7 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
         gives = ["title_zh", "title_en", "description_zh", "description_en", "benefit_type"]
         chosen = [BenefitType(obj.benefit_type)] if is_fixed and obj is not None else list(BenefitType)
         gives += [name for benefit_type in chosen for name in FIELDS_OF_BENEFIT[benefit_type]]
-        handing_out = ["limit_per_shopper", "limit_per_shopper_per_day", "limit_per_day", "needs_code"]
+        handing_out = ["limit_per_shopper", "limit_per_shopper_per_day", "limit_per_day", "handout"]
         standing: list[tuple[Any, dict[str, Any]]] = (
             [] if obj is None else [(None, {"fields": ["show_state_now", "show_stock_bars"]})]
         )

@@ -68,7 +68,7 @@ class CouponForm(forms.ModelForm):
             "limit_per_shopper",
             "limit_per_shopper_per_day",
             "limit_per_day",
-            "needs_code",
+            "handout",
             "claim_starts_at",
             "claim_ends_at",
             "usable_from",

@@ -111,24 +111,24 @@ class RedemptionAdmin(ReadOnlyMixin, ShopperSearchMixin, LargeTableMixin, ShopMo
         money_column("refunded", _("given back")),
         "redeemed_at",
     )
-    list_filter = (("claim__coupon", AutocompleteSelectFilter), ("redeemed_at", ShopDaysFilter))
+    list_filter = (("coupon", AutocompleteSelectFilter), ("redeemed_at", ShopDaysFilter))
     list_filter_submit = True
-    shopper_path = "claim__shopper"
+    shopper_path = "order__shopper"
     exact_lookups = ("order__reference",)
     ordering = ("-redeemed_at",)
-    fields = ("claim", "order", "amount", "refunded", "redeemed_at")
+    fields = ("coupon", "claim", "order", "amount", "refunded", "redeemed_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Redemption]:
-        sealed = [f"claim__{name}" for name in SEALED]
-        return super().get_queryset(request).select_related("claim__coupon", "claim__shopper", "order").defer(*sealed)
+        sealed = [f"order__{name}" for name in SEALED]
+        return super().get_queryset(request).select_related("coupon", "claim", "order__shopper").defer(*sealed)
 
     def public_id_path(self) -> str:
         return "claim__public_id"
 
     @display(description=_("coupon"))
     def show_coupon(self, redemption: Redemption) -> str:
-        return redemption.claim.coupon.title
+        return redemption.coupon.title
 
     @display(description=_("shopper"))
     def show_shopper(self, redemption: Redemption) -> str:
-        return str(redemption.claim.shopper)
+        return str(redemption.order.shopper)

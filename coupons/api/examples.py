@@ -30,7 +30,7 @@ COUPON: dict[str, Any] = {
         "exclude_categories": [],
     },
     "audience": "everyone",
-    "needs_code": False,
+    "handout": "showcase",
     "claim_starts_at": "2026-11-01T00:00:00Z",
     "claim_ends_at": "2026-12-01T00:00:00Z",
     "usable_from": None,

@@ -1,28 +1,48 @@
+from coupons.models.budget import Budget, BudgetEntry
 from coupons.models.catalogue import Category, Product
 from coupons.models.claim import Claim, ClaimCounter, ClaimEntry
 from coupons.models.code import Code, CodeUse
+from coupons.models.code_batch import CodeBatch, CodeBatchError
 from coupons.models.coupon import Coupon, ScopeEntry
-from coupons.models.order import Order, OrderLine, OrderLineDiscount
+from coupons.models.envelope import Envelope
+from coupons.models.gift import Gift
+from coupons.models.order import Order, OrderGift, OrderLine, OrderLineDiscount, OrderShippingDiscount
+from coupons.models.red_packet import RedPacket, RedPacketShare
 from coupons.models.redemption import Redemption, RedemptionEntry
+from coupons.models.refund import Refund, RefundLine
 from coupons.models.stock import DailyClaimCount, Stock, StockBucket, StockMovement
+from coupons.models.tier import Tier
 
 __all__ = [
+    "Budget",
+    "BudgetEntry",
     "Category",
     "Claim",
     "ClaimCounter",
     "ClaimEntry",
     "Code",
+    "CodeBatch",
+    "CodeBatchError",
     "CodeUse",
     "Coupon",
     "DailyClaimCount",
+    "Envelope",
+    "Gift",
     "Order",
+    "OrderGift",
     "OrderLine",
     "OrderLineDiscount",
+    "OrderShippingDiscount",
     "Product",
+    "RedPacket",
+    "RedPacketShare",
     "Redemption",
     "RedemptionEntry",
+    "Refund",
+    "RefundLine",
     "ScopeEntry",
     "Stock",
     "StockBucket",
     "StockMovement",
+    "Tier",
 ]

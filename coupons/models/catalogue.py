@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -44,6 +45,14 @@ class Product(models.Model):
     brand = models.CharField(_("brand"), max_length=80, blank=True)
     price = MoneyField(_("price"))
     floor_price = MoneyField(_("floor price"), default=0)
+    tax_rate = models.DecimalField(
+        _("tax rate"),
+        max_digits=5,
+        decimal_places=2,
+        default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+        help_text=_("Percent; contained in the price or added to it, as the shop is set up."),
+    )
     is_on_sale = models.BooleanField(_("on sale"), default=True)
 
     class Meta:
@@ -52,7 +61,10 @@ class Product(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(floor_price__gte=0, price__gte=models.F("floor_price")), name="coupons_product_price"
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(tax_rate__gte=0, tax_rate__lte=100), name="coupons_product_tax_rate"
+            ),
         ]
 
     def __str__(self) -> str:

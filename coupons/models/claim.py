@@ -9,9 +9,13 @@ from django.utils.translation import gettext_lazy as _
 
 from config.kernel.append_only import AppendOnlyModel
 from config.kernel.ids import uuid7
+from config.kernel.money import MoneyField
 from coupons.enums import ClaimChannel, ClaimState
 from coupons.models.coupon import Coupon
 
+# Claims that came from another claim, and with the shares of red packets those that no limit counts.
+DERIVED = [ClaimChannel.GIFT, ClaimChannel.REST]
+WITHOUT_ORDINAL = [*DERIVED, ClaimChannel.RED_PACKET]
 ON_AN_ORDER = [ClaimState.LOCKED, ClaimState.REDEEMED]
 
 
@@ -32,15 +36,26 @@ class Claim(models.Model):
     """One coupon held by one shopper. `state` changes only through `coupons.services.claim_states`.
 
     `ordinal` counts the shopper's claims of this coupon from 1: with its unique constraint it stands
-    behind the limit per shopper.
+    behind the limit per shopper. A claim that came from another one, as a gift or as the rest of a share, is
+    counted with its `source` and has none; neither has a share of a red packet, of which each shopper gets one.
+
+    `amount_off` and `minimum_spend` are terms of this claim alone where its coupon leaves them open: a share's
+    money, or what the shopper chose within the coupon's envelope.
     """
 
     public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
     coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="claims")
     shopper = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="claims")
-    ordinal = models.PositiveIntegerField()
+    ordinal = models.PositiveIntegerField(null=True)
     state = models.CharField(_("state"), max_length=12, choices=ClaimState, default=ClaimState.AVAILABLE)
-    channel = models.CharField(_("channel"), max_length=8, choices=ClaimChannel)
+    channel = models.CharField(_("channel"), max_length=12, choices=ClaimChannel)
+    amount_off = MoneyField(_("amount off"), null=True, blank=True)
+    minimum_spend = MoneyField(_("minimum spend"), null=True, blank=True)
+    source = models.ForeignKey(
+        "self", verbose_name=_("from claim"), on_delete=models.PROTECT, null=True, blank=True, related_name="derived"
+    )
+    # How many hands the claim went through as a gift.
+    gift_depth = models.PositiveSmallIntegerField(_("times given"), default=0)
     claimed_at = models.DateTimeField(_("claimed"))
     usable_from = models.DateTimeField(_("usable from"))
     expires_at = models.DateTimeField(_("expires"))
@@ -56,6 +71,21 @@ class Claim(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["coupon", "shopper", "ordinal"], name="coupons_claim_ordinal"),
             models.CheckConstraint(condition=Q(state__in=ClaimState.values), name="coupons_claim_state"),
+            models.CheckConstraint(
+                condition=Q(ordinal__isnull=True, channel__in=WITHOUT_ORDINAL)
+                | (Q(ordinal__isnull=False, ordinal__gte=1) & ~Q(channel__in=WITHOUT_ORDINAL)),
+                name="coupons_claim_counted",
+            ),
+            models.CheckConstraint(
+                condition=Q(source__isnull=False, channel__in=DERIVED)
+                | (Q(source__isnull=True) & ~Q(channel__in=DERIVED)),
+                name="coupons_claim_source",
+            ),
+            models.CheckConstraint(
+                condition=(Q(amount_off=None) | Q(amount_off__gt=0))
+                & (Q(minimum_spend=None) | Q(minimum_spend__gte=0)),
+                name="coupons_claim_terms",
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=ON_AN_ORDER, order__isnull=False)
                 | (~Q(state__in=ON_AN_ORDER) & Q(order__isnull=True)),

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from coupons.codes import normalize_code
 from coupons.enums import CodeKind
 from coupons.models.claim import Claim
+from coupons.models.code_batch import CodeBatch
 from coupons.models.coupon import Coupon
 
 
@@ -22,6 +23,9 @@ class Code(models.Model):
     # NULL means without a limit of its own: the coupon's stock and limits still hold.
     maximum_uses = models.PositiveIntegerField(_("at most"), null=True, blank=True)
     used = models.PositiveIntegerField(_("used"), default=0, editable=False)
+    batch = models.ForeignKey(
+        CodeBatch, verbose_name=_("batch"), on_delete=models.PROTECT, null=True, blank=True, related_name="codes"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -14,8 +14,21 @@ from simple_history.models import HistoricalRecords
 from config.kernel.bilingual import in_active_language
 from config.kernel.ids import uuid7
 from config.kernel.money import MoneyField
-from coupons.enums import AudienceKind, BenefitType, CouponState, CouponStatus, ScopeMode, ThresholdBase
+from coupons.enums import (
+    Application,
+    AudienceKind,
+    BenefitType,
+    CouponState,
+    CouponStatus,
+    Handout,
+    RefundPolicy,
+    ScopeMode,
+    ThresholdBase,
+    TierBasis,
+)
+from coupons.models.budget import Budget
 from coupons.models.catalogue import Category, Product
+from coupons.models.coupon_checks import BENEFIT_CHECK
 
 if TYPE_CHECKING:
     from coupons.models.stock import Stock
@@ -84,10 +97,54 @@ class Coupon(models.Model):
         validators=[MinValueValidator(0), MaxValueValidator(100)],
         help_text=_("15 means 15 % off, shown as 8.5折 in Chinese."),
     )
-    discount_cap = MoneyField(_("at most"), null=True, blank=True, help_text=_("Largest discount of a percentage."))
+    discount_cap = MoneyField(_("at most"), null=True, blank=True, help_text=_("Largest discount on one order."))
+    application = models.CharField(_("taken off"), max_length=16, choices=Application, default=Application.WHOLE)
+    maximum_units = models.PositiveIntegerField(
+        _("at most so many units"), null=True, blank=True, help_text=_("The cheapest eligible units come first.")
+    )
+    every_amount = MoneyField(_("for every"), null=True, blank=True)
+    tier_basis = models.CharField(_("tiers count"), max_length=10, choices=TierBasis, blank=True)
+    unit_price = MoneyField(_("price of a unit"), null=True, blank=True)
+    bundle_quantity = models.PositiveIntegerField(_("units in a bundle"), null=True, blank=True)
+    bundle_price = MoneyField(_("price of a bundle"), null=True, blank=True)
+    buy_quantity = models.PositiveIntegerField(_("buy"), null=True, blank=True)
+    get_quantity = models.PositiveIntegerField(_("get"), null=True, blank=True)
+    maximum_sets = models.PositiveIntegerField(
+        _("at most so many times"), null=True, blank=True, help_text=_("Bundles, or times that something is given.")
+    )
+    gift_product = models.ForeignKey(
+        Product, verbose_name=_("gift"), on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    gift_quantity = models.PositiveIntegerField(_("units given"), null=True, blank=True)
+    is_partly_usable = models.BooleanField(
+        _("rest is kept"), default=True, help_text=_("What an order does not use of cash stays in the wallet.")
+    )
+    refund_policy = models.CharField(
+        _("partial refund"), max_length=12, choices=RefundPolicy, default=RefundPolicy.PRORATA
+    )
 
     # Conditions
     minimum_spend = MoneyField(_("minimum spend"), default=0)
+    minimum_quantity = models.PositiveIntegerField(_("minimum units"), default=0)
+    minimum_unit_price = MoneyField(
+        _("counts from unit price"), null=True, blank=True, help_text=_("Only products from this price on count.")
+    )
+    maximum_unit_price = MoneyField(
+        _("counts to unit price"), null=True, blank=True, help_text=_("Only products up to this price count.")
+    )
+    order_number = models.PositiveIntegerField(
+        _("only on order number"), null=True, blank=True, help_text=_("1: only on the shopper's first order.")
+    )
+    new_shopper_days = models.PositiveIntegerField(_("only in the first days of an account"), null=True, blank=True)
+    weekdays = models.JSONField(
+        _("weekdays"), default=list, blank=True, help_text=_("None chosen: every day. 0 is Monday.")
+    )
+    hour_from = models.TimeField(_("from o'clock"), null=True, blank=True)
+    hour_until = models.TimeField(_("until o'clock"), null=True, blank=True)
+    channels = models.JSONField(
+        _("channels"), default=list, blank=True, help_text=_("Such as web, app or store. None: every one.")
+    )
+    regions = models.JSONField(_("regions"), default=list, blank=True, help_text=_("None: everywhere."))
     threshold_base = models.CharField(
         _("minimum spend counts"), max_length=10, choices=ThresholdBase, default=ThresholdBase.CURRENT
     )
@@ -98,8 +155,13 @@ class Coupon(models.Model):
     )
     is_exclusive = models.BooleanField(_("exclusive"), default=False, help_text=_("Alone on the order."))
     priority = models.SmallIntegerField(_("priority"), default=0, help_text=_("Higher is applied earlier."))
+    consumes_units = models.BooleanField(
+        _("uses units up"), default=False, help_text=_("Units counted for this coupon count for no other such coupon.")
+    )
+    budgets = models.ManyToManyField(Budget, verbose_name=_("budgets"), blank=True, related_name="coupons")
 
     # Handing out
+    handout = models.CharField(_("handed out"), max_length=12, choices=Handout, default=Handout.SHOWCASE)
     audience = models.CharField(_("audience"), max_length=16, choices=AudienceKind, default=AudienceKind.EVERYONE)
     audience_tag = models.CharField(_("tag"), max_length=64, blank=True)
     claim_starts_at = models.DateTimeField(_("claiming starts"))
@@ -107,9 +169,7 @@ class Coupon(models.Model):
     limit_per_shopper = models.PositiveIntegerField(_("limit per shopper"), default=1)
     limit_per_shopper_per_day = models.PositiveIntegerField(_("limit per shopper and day"), null=True, blank=True)
     limit_per_day = models.PositiveIntegerField(_("limit per day"), null=True, blank=True)
-    needs_code = models.BooleanField(
-        _("only with a code"), default=False, help_text=_("Hidden from the showcase; claimed by entering a code.")
-    )
+    is_giftable = models.BooleanField(_("may be given away"), default=True)
 
     # Using
     usable_from = models.DateTimeField(_("usable from"), null=True, blank=True)
@@ -133,20 +193,25 @@ class Coupon(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(status__in=CouponStatus.values), name="coupons_coupon_status"),
             models.CheckConstraint(
-                condition=(
-                    Q(benefit_type=BenefitType.AMOUNT_OFF, percent_off=None, discount_cap=None)
-                    # A CHECK passes on NULL, so that "more than 0" alone would let a missing amount through.
-                    & Q(amount_off__isnull=False, amount_off__gt=0)
-                    | (
-                        Q(benefit_type=BenefitType.PERCENT_OFF, amount_off=None)
-                        & Q(percent_off__isnull=False, percent_off__gt=0, percent_off__lte=100)
-                        & (Q(discount_cap=None) | Q(discount_cap__gt=0))
-                    )
-                ),
+                condition=BENEFIT_CHECK,
                 name="coupons_coupon_benefit",
-                violation_error_message=_(
-                    "Amount off needs an amount; percent off needs a percentage up to 100, with or without a cap."
-                ),
+                violation_error_message=_("The figures do not fit this kind of benefit."),
+            ),
+            models.CheckConstraint(condition=Q(handout__in=Handout.values), name="coupons_coupon_handout"),
+            models.CheckConstraint(
+                condition=(Q(hour_from=None, hour_until=None) | Q(hour_from__isnull=False, hour_until__isnull=False)),
+                name="coupons_coupon_hours",
+                violation_error_message=_("Hours need a beginning and an end."),
+            ),
+            models.CheckConstraint(
+                condition=Q(minimum_unit_price=None)
+                | Q(maximum_unit_price=None)
+                | Q(maximum_unit_price__gte=F("minimum_unit_price")),
+                name="coupons_coupon_unit_prices",
+                violation_error_message=_("The highest price lies below the lowest."),
+            ),
+            models.CheckConstraint(
+                condition=Q(refund_policy__in=RefundPolicy.values), name="coupons_coupon_refund_policy"
             ),
             models.CheckConstraint(condition=Q(minimum_spend__gte=0), name="coupons_coupon_minimum_spend"),
             models.CheckConstraint(
@@ -237,10 +302,14 @@ class ScopeEntry(models.Model):
             ),
             models.CheckConstraint(condition=Q(mode__in=ScopeMode.values), name="coupons_scope_mode"),
             models.UniqueConstraint(
-                fields=["coupon", "category"], condition=Q(category__isnull=False), name="coupons_scope_category_once"
+                fields=["coupon", "mode", "category"],
+                condition=Q(category__isnull=False),
+                name="coupons_scope_category_once",
             ),
             models.UniqueConstraint(
-                fields=["coupon", "product"], condition=Q(product__isnull=False), name="coupons_scope_product_once"
+                fields=["coupon", "mode", "product"],
+                condition=Q(product__isnull=False),
+                name="coupons_scope_product_once",
             ),
         ]
 

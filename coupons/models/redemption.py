@@ -8,13 +8,18 @@ from config.kernel.append_only import AppendOnlyModel
 from config.kernel.money import MoneyField
 from coupons.enums import RedemptionEntryKind
 from coupons.models.claim import Claim
+from coupons.models.coupon import Coupon
 from coupons.models.order import Order
 
 
 class Redemption(models.Model):
-    """A claim used on an order, with what it took off and how much of that was given back."""
+    """A coupon used on an order, with what it took off and how much of that was given back.
 
-    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, related_name="redemptions")
+    `claim` is None for an automatic promotion, which nobody holds.
+    """
+
+    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="redemptions")
+    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, null=True, blank=True, related_name="redemptions")
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="redemptions")
     amount = MoneyField(_("discount"))
     refunded = MoneyField(_("given back"), default=0)
@@ -25,6 +30,9 @@ class Redemption(models.Model):
         verbose_name_plural = _("redemptions")
         constraints = [
             models.UniqueConstraint(fields=["claim", "order"], name="coupons_redemption_once"),
+            models.UniqueConstraint(
+                fields=["coupon", "order"], condition=Q(claim=None), name="coupons_redemption_automatic_once"
+            ),
             models.CheckConstraint(
                 condition=Q(amount__gte=0, refunded__gte=0, refunded__lte=F("amount")),
                 name="coupons_redemption_amounts",
@@ -33,7 +41,7 @@ class Redemption(models.Model):
         indexes = [models.Index(fields=["redeemed_at"], name="coupons_redemption_time")]
 
     def __str__(self) -> str:
-        return f"{self.claim} · {self.order}"
+        return f"{self.coupon} · {self.order}"
 
 
 class RedemptionEntry(AppendOnlyModel):

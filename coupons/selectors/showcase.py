@@ -21,7 +21,7 @@ from django.db.models import (
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
-from coupons.enums import ScopeMode
+from coupons.enums import Handout, ScopeMode
 from coupons.models import Category, ClaimCounter, Coupon, ScopeEntry, StockBucket
 from users.models import User
 
@@ -46,7 +46,7 @@ def showcase_coupons(
         query: words that must all stand in a title or description, in either language.
         sort: one of `SORTS`; anything else reads as `recommended`. Ties end with the newest.
     """
-    coupons = visible_coupons(now=now, shopper=shopper).filter(needs_code=False)
+    coupons = visible_coupons(now=now, shopper=shopper).filter(handout=Handout.SHOWCASE)
     if category_key:
         coupons = coupons.filter(_counts_category(category_key))
     if benefit_type:
@@ -88,7 +88,7 @@ def remaining_stock() -> Case:
 
 def showcase_categories(*, now: datetime) -> QuerySet[Category]:
     """Returns the categories by which the showcase can be filtered: those that a visible coupon names."""
-    visible = (Coupon.objects.live(now) | Coupon.objects.scheduled(now)).filter(needs_code=False)
+    visible = (Coupon.objects.live(now) | Coupon.objects.scheduled(now)).filter(handout=Handout.SHOWCASE)
     named = ScopeEntry.objects.filter(coupon__in=visible, mode=ScopeMode.INCLUDE, category__isnull=False).values(
         "category"
     )

@@ -10,7 +10,7 @@ from django.db.models import F
 from config.kernel.clock import shop_date, start_of_shop_day
 from config.kernel.locks import busy_when_locked
 from coupons.codes import normalize_code
-from coupons.enums import AudienceKind, ClaimChannel, ClaimState, CouponState, OrderState
+from coupons.enums import AudienceKind, ClaimChannel, ClaimState, CouponState, Handout, OrderState
 from coupons.errors import CodeInvalid, Ended, LimitReached, NotEligible, NotStarted, Paused, SoldOut
 from coupons.models import Claim, ClaimCounter, ClaimEntry, Code, CodeUse, Coupon, Order, Stock
 from coupons.services.stock import stock_take_one
@@ -127,8 +127,7 @@ def _refuse_unless_open(coupon: Coupon, now: datetime) -> None:
 def _refuse_unless_eligible(coupon: Coupon, shopper: User, now: datetime, *, with_code: bool) -> None:
     if not shopper.is_active:
         raise NotEligible(reason="account_closed")
-    if coupon.needs_code and not with_code:
-        raise NotEligible(reason="code_needed")
+    _refuse_unless_handed_out(coupon, with_code=with_code)
     if coupon.audience == AudienceKind.NEW_SHOPPERS and has_ordered(shopper):
         raise NotEligible(reason="new_shoppers_only")
     if (
@@ -136,6 +135,17 @@ def _refuse_unless_eligible(coupon: Coupon, shopper: User, now: datetime, *, wit
         and not Tag.objects.active(now).filter(shopper=shopper, name=coupon.audience_tag).exists()
     ):
         raise NotEligible(reason="tag_needed")
+
+
+def _refuse_unless_handed_out(coupon: Coupon, *, with_code: bool) -> None:
+    match Handout(coupon.handout):
+        case Handout.SHOWCASE:
+            return
+        case Handout.CODE:
+            if not with_code:
+                raise NotEligible(reason="code_needed")
+        case _:
+            raise NotEligible(reason="not_claimable")
 
 
 def has_ordered(shopper: User) -> bool:

@@ -265,7 +265,8 @@ def _write_redemptions(order: Order, claims: list[Claim], now: datetime) -> None
         if claim_id is not None:
             amounts[claim_id] += amount
     redemptions = Redemption.objects.bulk_create(
-        Redemption(claim=claim, order=order, amount=amounts[claim.pk], redeemed_at=now) for claim in claims
+        Redemption(coupon_id=claim.coupon_id, claim=claim, order=order, amount=amounts[claim.pk], redeemed_at=now)
+        for claim in claims
     )
     RedemptionEntry.objects.bulk_create(
         RedemptionEntry(

@@ -9,7 +9,7 @@ from typing import Literal
 from uuid import uuid4
 
 from config.kernel.clock import end_of_shop_day, shop_date
-from coupons.enums import ClaimState, CouponState
+from coupons.enums import ClaimState, CouponState, Handout
 from coupons.models import Claim, Coupon
 
 Standing = Literal["open", "claimed", "sold_out", "scheduled", "code", "paused", "ended"]
@@ -119,7 +119,7 @@ def _standing(coupon: Coupon, remaining: int | None, claimed: int, now: datetime
     if state == CouponState.LIVE:
         if remaining == 0:
             return "sold_out"
-        return "code" if coupon.needs_code else "open"
+        return "code" if coupon.handout == Handout.CODE else "open"
     if state == CouponState.SCHEDULED:
         return "scheduled"
     return "paused" if state == CouponState.PAUSED else "ended"

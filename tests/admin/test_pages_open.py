@@ -57,7 +57,9 @@ def full_shop(db: None) -> dict[str, Any]:
         order=order, number=1, product=product, unit_price=10000, quantity=1, discount=1000, payable=9000
     )
     Claim.objects.filter(pk=claim.pk).update(state="redeemed", order=order)
-    redemption = Redemption.objects.create(claim=claim, order=order, amount=1000, redeemed_at=factories.NOW)
+    redemption = Redemption.objects.create(
+        coupon=claim.coupon, claim=claim, order=order, amount=1000, redeemed_at=factories.NOW
+    )
     RedemptionEntry.objects.create(redemption=redemption, kind="redeemed", amount=1000, created_at=factories.NOW)
     Tag.objects.create(shopper=shopper, name="segment:loyal", source="segmentation", set_at=factories.NOW)
     Tag.objects.create(shopper=shopper, name="vip", source="marketer", set_at=factories.NOW)

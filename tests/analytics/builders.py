@@ -77,7 +77,7 @@ def make_claim_at(shopper: User, coupon: Coupon, at: datetime, *, order: Order |
 
 def make_redemption(claim: Claim, order: Order, *, amount: int, refunded: int = 0) -> Redemption:
     return Redemption.objects.create(
-        claim=claim, order=order, amount=amount, refunded=refunded, redeemed_at=order.placed_at
+        coupon=claim.coupon, claim=claim, order=order, amount=amount, refunded=refunded, redeemed_at=order.placed_at
     )
 
 
@@ -159,6 +159,8 @@ def _redeem_discounted(coupon: Coupon, orders: list[Order]) -> None:
         for ordinal, order in enumerate(discounted, start=1)
     )
     Redemption.objects.bulk_create(
-        Redemption(claim=claim, order=order, amount=order.discount, redeemed_at=order.placed_at)
+        Redemption(
+            coupon_id=claim.coupon_id, claim=claim, order=order, amount=order.discount, redeemed_at=order.placed_at
+        )
         for claim, order in zip(claims, discounted, strict=True)
     )

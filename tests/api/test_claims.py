@@ -61,7 +61,7 @@ def test_a_code_becomes_a_claim_however_it_is_typed(shopper_client: APIClient) -
 
 
 def test_a_wrong_code_and_the_code_of_a_draft_read_the_same(shopper_client: APIClient) -> None:
-    make_code(text="DRAFT2345", coupon=make_coupon(state=CouponState.DRAFT, needs_code=True))
+    make_code(text="DRAFT2345", coupon=make_coupon(state=CouponState.DRAFT, handout="code"))
 
     answers = [post(shopper_client, "claims", {"code": code}) for code in ("DRAFT2345", "NOTHERE2345", "！？")]
 

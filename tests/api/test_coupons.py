@@ -22,7 +22,7 @@ def test_live_coupons_are_listed_and_others_are_not(shop_client: APIClient) -> N
     live = make_coupon()
     for state in (CouponState.DRAFT, CouponState.SCHEDULED, CouponState.PAUSED, CouponState.ENDED):
         make_coupon(state=state)
-    make_coupon(needs_code=True)
+    make_coupon(handout="code")
 
     response = get(shop_client, "coupons")
 

@@ -166,7 +166,7 @@ def test_the_audience_is_everybody_who_may_claim_one_of_the_coupons(shopper: Use
     closed = factories.make_shopper(is_active=False)
     for_loyal = factories.make_coupon(audience=AudienceKind.TAGGED, audience_tag="loyal")
     for_new = factories.make_coupon(audience=AudienceKind.NEW_SHOPPERS)
-    with_code = factories.make_coupon(needs_code=True)
+    with_code = factories.make_coupon(handout="code")
 
     def audience(*coupons: Coupon) -> set[User]:
         return set(campaign_audience(campaign=make_campaign(*coupons), now=NOW))

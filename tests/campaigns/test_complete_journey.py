@@ -14,10 +14,11 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Max, Sum
 from django.test.utils import CaptureQueriesContext, override_settings
 
-from campaigns.complete_journey import copy, load, source
-from campaigns.complete_journey.copy import RowReader, copy_rows
+from campaigns.complete_journey import load, source
 from campaigns.complete_journey.names import Name, category_names, product_name, readable, readable_size
 from campaigns.models import Campaign, CampaignRecipient
+from config.kernel import bulk
+from config.kernel.bulk import IdSource, RowReader, copy_rows
 from config.kernel.clock import shop_zone
 from coupons.models import (
     Category,
@@ -238,11 +239,11 @@ def test_copied_texts_arrive_as_they_were(shopper):
 
 
 def test_without_copy_the_same_rows_are_written_in_bulk(shopper, monkeypatch):
-    monkeypatch.setattr(copy, "connection", type("Other", (), {"vendor": "sqlite"}))
+    monkeypatch.setattr(bulk, "connection", type("Other", (), {"vendor": "sqlite"}))
     moment = datetime(2017, 1, 1, tzinfo=UTC)
     copy_rows(Tag, ["shopper_id", "name", "source", "set_at"], [(shopper.pk, "a", "rule", moment)])
     assert Tag.objects.get().set_at == moment
-    ids = copy.IdSource(Tag)
+    ids = IdSource(Tag)
     assert (ids.take(), ids.take()) == (Tag.objects.get().pk + 1, Tag.objects.get().pk + 2)
 
 

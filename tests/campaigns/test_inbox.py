@@ -105,7 +105,7 @@ class TestBanners:
         make_campaign(live, status=CampaignStatus.DRAFT)
         make_campaign(draft, status=CampaignStatus.PUBLISHED)
         make_campaign(live, status=CampaignStatus.PUBLISHED, ends_at=NOW)
-        make_campaign(factories.make_coupon(needs_code=True), status=CampaignStatus.PUBLISHED)
+        make_campaign(factories.make_coupon(handout="code"), status=CampaignStatus.PUBLISHED)
         banners = campaign_banners(now=NOW)
         assert [(banner.campaign, banner.coupons) for banner in banners] == [(running, [live])]
 

@@ -88,7 +88,7 @@ def test_daily_limits_hold() -> None:
 @pytest.mark.reliability(4)
 @pytest.mark.parametrize("maximum_uses", [1, 10])
 def test_a_code_is_used_as_often_as_allowed(maximum_uses: int) -> None:
-    coupon = factories.make_coupon(stock=100, bucket_count=16, needs_code=True)
+    coupon = factories.make_coupon(stock=100, bucket_count=16, handout="code")
     code = factories.make_code(coupon=coupon, text="RUSH2026", maximum_uses=maximum_uses)
     results = rush(
         partial(claim_create_by_code, shopper=shopper, text="rush-2026", channel=ClaimChannel.CODE, now=NOW)

@@ -266,5 +266,5 @@ class TestCodes:
 
     def test_a_coupon_that_needs_a_code_cannot_be_had_without(self, shopper: User) -> None:
         with pytest.raises(NotEligible) as refused:
-            claim(factories.make_coupon(needs_code=True), shopper)
+            claim(factories.make_coupon(handout="code"), shopper)
         assert refused.value.data == {"reason": "code_needed"}

@@ -88,7 +88,7 @@ class TestPage:
         assert client.get(reverse("coupons:coupon", args=[uuid4()])).status_code == 404
 
     def test_a_coupon_with_a_code_asks_for_it(self, signed_in: Client) -> None:
-        page = signed_in.get(factories.make_coupon(needs_code=True).get_absolute_url()).content.decode()
+        page = signed_in.get(factories.make_coupon(handout="code").get_absolute_url()).content.decode()
         assert "Enter a code" in page
 
     def test_a_scheduled_ticket_looks_again_when_its_time_has_come(self, client: Client) -> None:
@@ -138,7 +138,7 @@ class TestClaiming:
             ({"state": "scheduled"}, "cannot be claimed yet"),
             ({"state": "ended"}, "can no longer be claimed"),
             ({"state": "paused"}, "paused for the moment"),
-            ({"needs_code": True}, "needs a code"),
+            ({"handout": "code"}, "needs a code"),
             ({"audience": "tagged", "audience_tag": "vip"}, "selected shoppers only"),
         ],
     )

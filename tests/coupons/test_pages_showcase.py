@@ -34,7 +34,7 @@ class TestWhatIsShown:
     def test_live_and_scheduled_coupons_and_no_others(self, client: Client) -> None:
         for state in CouponState:
             factories.make_coupon(state=state, title_en=f"In state {state}")
-        factories.make_coupon(needs_code=True, title_en="Secret")
+        factories.make_coupon(handout="code", title_en="Secret")
         page = page_of(client)
         shown = {state for state in CouponState if f"In state {state}" in page}
         assert shown == {CouponState.LIVE, CouponState.SCHEDULED}
@@ -159,7 +159,7 @@ class TestTickets:
             ("claimed", {"claimed": 1}),
             ("claimed", {"claimed": 1, "remaining": 0}),
             ("sold_out", {"remaining": 0}),
-            ("code", {"needs_code": True}),
+            ("code", {"handout": "code"}),
             ("scheduled", {"state": "scheduled"}),
             ("paused", {"state": "paused"}),
             ("ended", {"state": "ended"}),

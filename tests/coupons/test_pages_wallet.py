@@ -144,7 +144,7 @@ class TestCodeBox:
             assert "<b>" not in answer.content.decode()
 
     def test_the_same_form_twice_is_one_claim(self, signed_in: Client) -> None:
-        factories.make_code(coupon=factories.make_coupon(needs_code=True, limit_per_shopper=5), text="WELCOME2026")
+        factories.make_code(coupon=factories.make_coupon(handout="code", limit_per_shopper=5), text="WELCOME2026")
         key = str(uuid4())
         assert [self.enter(signed_in, "WELCOME2026", key).status_code for _click in range(2)] == [302, 302]
         assert Claim.objects.count() == 1

@@ -23,7 +23,7 @@ def include(coupon: Coupon, **target: object) -> Coupon:
 
 def test_shows_live_and_scheduled_coupons_and_nothing_else() -> None:
     made = {state: factories.make_coupon(state=state) for state in CouponState}
-    factories.make_coupon(needs_code=True)
+    factories.make_coupon(handout="code")
     assert set(showcase_coupons(now=NOW)) == {made[CouponState.LIVE], made[CouponState.SCHEDULED]}
 
 

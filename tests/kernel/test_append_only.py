@@ -9,7 +9,15 @@ from config.kernel.append_only import AppendOnly
 from coupons.models import ClaimEntry
 from tests import factories
 
-LEDGERS = ("coupons_claimentry", "coupons_stockmovement", "coupons_redemptionentry", "users_behaviourevent")
+LEDGERS = (
+    "coupons_budgetentry",
+    "coupons_claimentry",
+    "coupons_redemptionentry",
+    "coupons_refund",
+    "coupons_refundline",
+    "coupons_stockmovement",
+    "users_behaviourevent",
+)
 
 
 @pytest.mark.django_db

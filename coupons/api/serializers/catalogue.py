@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from config.kernel.api.fields import MomentField, MoneyField, TextField
 from config.kernel.api.serializers import StrictSerializer
-from coupons.enums import AudienceKind, BenefitType, CouponState, ScopeMode
+from coupons.enums import AudienceKind, BenefitType, CouponState, Handout, ScopeMode
 from coupons.models import Coupon, Product
 from coupons.selectors.showcase import SORTS
 from coupons.wording import headline
@@ -73,7 +73,7 @@ class CouponSerializer(CouponSummarySerializer):
     state = serializers.SerializerMethodField()
     scope = serializers.SerializerMethodField()
     audience = serializers.ChoiceField(choices=AudienceKind.choices)
-    needs_code = serializers.BooleanField(help_text="Hidden from the showcase; claimed by entering a code.")
+    handout = serializers.ChoiceField(choices=Handout.choices, help_text="By which way it reaches shoppers.")
     claim_starts_at = MomentField()
     claim_ends_at = MomentField()
     usable_from = MomentField(allow_null=True)

@@ -29,8 +29,8 @@ def copy_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[S
     """Writes rows to a model's table without loading them all.
 
     Args:
-        fields: attribute names such as `order_id`; every column without a default in the database must be
-            among them, for model defaults and `save` do not run.
+        fields: attribute names such as `order_id`. Columns that are not among them get their model's constant
+            default; a default that is computed for each row is not, and `save` does not run.
         rows: the values, in the order of `fields`.
     """
     if connection.vendor == "postgresql":
@@ -82,11 +82,27 @@ class IdSource:
 def _copy(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     quote = connection.ops.quote_name
     by_attribute = {field.attname: str(field.column) for field in model._meta.concrete_fields}
-    columns = ", ".join(quote(by_attribute[field]) for field in fields)
+    constants = _constant_defaults(model, except_for=fields)
+    columns = ", ".join(quote(by_attribute[field]) for field in [*fields, *constants])
+    if constants:
+        tail = tuple(constants.values())
+        rows = ((*row, *tail) for row in rows)
     with connection.cursor() as cursor:
         cursor.copy_expert(
             f"COPY {quote(model._meta.db_table)} ({columns}) FROM STDIN", RowReader(rows), size=COPY_BYTES
         )
+
+
+def _constant_defaults(model: type[models.Model], *, except_for: Sequence[str]) -> dict[str, Any]:
+    return {
+        field.attname: field.get_default()
+        for field in model._meta.concrete_fields
+        if field.attname not in except_for
+        and not field.primary_key
+        and not field.null
+        and not (field.has_default() and callable(field.default))
+        and (field.has_default() or field.empty_strings_allowed)
+    }
 
 
 class RowReader(io.TextIOBase):
