@@ -15,7 +15,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from config.kernel.api.authentication import BearerAuthentication, PageSessionAuthentication
 from config.kernel.api.callers import Caller, caller_of
 from config.kernel.api.pagination import NewestFirstPagination
 from config.kernel.api.permissions import ScopedOrSelf
@@ -35,7 +34,6 @@ class ApiView(GenericAPIView):
         ordering: of a list with cursors.
     """
 
-    authentication_classes = [BearerAuthentication, PageSessionAuthentication]
     permission_classes = [ScopedOrSelf]
     metadata_class = None
     pagination_class: type[BasePagination] | None = None
