@@ -1,6 +1,6 @@
 from django.urls import path
 
-from coupons.api.views import catalogue, checkout, claims
+from coupons.api.views import catalogue, checkout, claims, quotes
 
 urlpatterns = [
     path("coupons", catalogue.CouponsView.as_view(), name="coupons"),
@@ -8,7 +8,7 @@ urlpatterns = [
     path("products", catalogue.ProductsView.as_view(), name="products"),
     path("claims", claims.ClaimsView.as_view(), name="claims"),
     path("claims/<uuid:public_id>", claims.ClaimView.as_view(), name="claim"),
-    path("quotes", checkout.QuotesView.as_view(), name="quotes"),
+    path("quotes", quotes.QuotesView.as_view(), name="quotes"),
     path("orders", checkout.OrdersView.as_view(), name="orders"),
     path("orders/<uuid:public_id>", checkout.OrderView.as_view(), name="order"),
     path("orders/<uuid:public_id>/redeem", checkout.OrderRedeemView.as_view(), name="order_redeem"),

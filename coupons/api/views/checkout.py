@@ -1,8 +1,8 @@
-"""Quotes and the life of an order."""
+"""The life of an order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -24,48 +24,22 @@ from coupons.api.serializers.checkout import (
     OrderCreateSerializer,
     OrderQuerySerializer,
     OrderSerializer,
-    QuoteCreateSerializer,
-    QuoteSerializer,
-    quote_body,
 )
+from coupons.api.views.quotes import CART_REFUSALS, read_cart
 from coupons.errors import (
     AlreadyRedeemed,
-    CartTooLarge,
     ClaimLocked,
     ClaimNotUsable,
     CouponRefused,
-    ProductUnknown,
     QuoteChanged,
     ReferenceTaken,
     WrongOrderState,
 )
 from coupons.models import Order
-from coupons.offers import CartItem
 from coupons.selectors.holdings import order_placed, orders_placed
 from coupons.services.orders import order_lock, order_redeem, order_refund, order_release
-from coupons.services.quotes import quote_cart
 from users.api.whose import ShopperMissing, shopper_named, shopper_needed
 from users.errors import ShopperUnknown
-
-CART_REFUSALS = (
-    ProductUnknown(parameter="lines[0].sku", sku="1029743"),
-    CartTooLarge(parameter="lines", limit=200),
-    ShopperUnknown(parameter="shopper"),
-)
-
-
-def read_cart(caller: Caller, body: Mapping[str, Any]) -> list[CartItem]:
-    """Returns the items of a request.
-
-    Raises:
-        IntegratorsOnly: a shopper's own session names a price.
-    """
-    items = [CartItem(**line) for line in body["lines"]]
-    if not caller.is_integrator:
-        for number, item in enumerate(items):
-            if item.unit_price is not None:
-                raise IntegratorsOnly(parameter=f"lines[{number}].unit_price")
-    return items
 
 
 def refuse_shopper_unless_demo(caller: Caller) -> None:
@@ -76,35 +50,6 @@ def refuse_shopper_unless_demo(caller: Caller) -> None:
     """
     if not caller.is_integrator and not settings.DEMO_CHECKOUT:
         raise IntegratorsOnly
-
-
-class QuotesView(ApiView):
-    scopes = {"POST": "quotes:write"}
-
-    @operation(
-        id="quotes_create",
-        tag="quotes",
-        summary="Price a cart",
-        description=(
-            "Prices a cart and explains every coupon of the shopper: applied, available, or refused with the reason "
-            "and what is missing. Changes nothing. Without a shopper the shop's backend gets the plain price."
-        ),
-        request=QuoteCreateSerializer,
-        request_example=examples.CART,
-        response=QuoteSerializer,
-        response_example=examples.QUOTE,
-        refusals=[*CART_REFUSALS, IntegratorsOnly(parameter="lines[0].unit_price")],
-    )
-    def post(self, request: Request) -> Response:
-        body = self.read_body(QuoteCreateSerializer)
-        quote = quote_cart(
-            shopper=shopper_named(self.caller, body),
-            items=read_cart(self.caller, body),
-            claim_ids=body.get("claims"),
-            shipping=body.get("shipping", 0),
-            now=database_now(),
-        )
-        return Response(quote_body(quote))
 
 
 class OrdersView(ApiView):
