@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -20,6 +21,9 @@ from coupons.models import Coupon
 
 # A coupon that thousands want in the same second is spread over rows that they do not queue for.
 RUSH_BUCKETS = 16
+
+# Ten years: more is mistyped, and far more would end beyond the calendar.
+LONGEST_DAYS = 3660
 
 STOCK_FIELDS = ("stock_is_unlimited", "stock_released", "stock_reserve", "expects_rush")
 
@@ -91,6 +95,11 @@ class CouponForm(forms.ModelForm):
             "limit_per_day": _("All shoppers together; counted by the shop's calendar day. Empty: no limit."),
             "usable_days": _("With a date as well, whichever ends first counts."),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "usable_days" in self.fields:
+            self.fields["usable_days"].validators.append(MaxValueValidator(LONGEST_DAYS))
 
     def clean(self) -> dict[str, Any]:
         """Says beside the field what is missing, and empties what does not belong to the choice made."""

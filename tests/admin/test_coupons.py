@@ -10,6 +10,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
+from coupons.admin.coupon_form import CouponForm
 from coupons.enums import CouponState, CouponStatus
 from coupons.models import Code, Coupon, ScopeEntry, StockMovement
 from tests import factories
@@ -452,3 +453,9 @@ def test_a_window_beyond_the_calendar_is_said_politely(marketer_client: Client) 
     sent = new_coupon(claim_ends_at_0="9999-12-31", claim_ends_at_1="")
     page = marketer_client.post(reverse("admin:coupons_coupon_add"), sent)
     assert "claim_ends_at" in page.context["adminform"].form.errors
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("days", "is_wrong"), [("3660", False), ("4000000", True)])
+def test_a_validity_beyond_the_calendar_is_refused(days: str, is_wrong: bool) -> None:
+    assert ("usable_days" in CouponForm(new_coupon(usable_days=days)).errors) is is_wrong
