@@ -135,6 +135,27 @@ class CartTooLarge(Invalid):
     message = _("This cart is larger than a cart can be.")
 
 
+class TermsNeeded(Invalid):
+    """The coupon is one that its shopper fits to taste. Data: `parameter`."""
+
+    code = "terms_needed"
+    message = _("Choose amount, minimum spend and days of this coupon first.")
+
+
+class TermsFixed(Invalid):
+    """The coupon leaves nothing to choose. Data: `parameter`."""
+
+    code = "terms_fixed"
+    message = _("The terms of this coupon cannot be chosen.")
+
+
+class OutsideLimits(Invalid):
+    """Data: `parameter`, and `least_amount` and `most_amount`, or `least` and `most`, or `step_amount`."""
+
+    code = "outside_limits"
+    message = _("This choice is outside the limits of the coupon.")
+
+
 # Running a coupon
 
 

@@ -31,6 +31,7 @@ from coupons.models.catalogue import Category, Product
 from coupons.models.coupon_checks import BENEFIT_CHECK
 
 if TYPE_CHECKING:
+    from coupons.models.envelope import Envelope
     from coupons.models.stock import Stock
 
 
@@ -183,6 +184,7 @@ class Coupon(models.Model):
     history = HistoricalRecords(excluded_fields=["public_id", "created_at"])
 
     stock: Stock
+    envelope: Envelope
 
     class Meta:
         verbose_name = _("coupon")
@@ -257,6 +259,11 @@ class Coupon(models.Model):
     @property
     def description(self) -> str:
         return in_active_language(self.description_zh, self.description_en)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether a shopper chooses its terms, within an envelope."""
+        return hasattr(self, "envelope")
 
     def state(self, now: datetime) -> CouponState:
         """Returns where the coupon stands at a moment."""

@@ -11,7 +11,18 @@ from config.kernel.clock import shop_date, start_of_shop_day
 from config.kernel.locks import busy_when_locked
 from coupons.codes import normalize_code
 from coupons.enums import AudienceKind, ClaimChannel, ClaimState, CouponState, Handout, OrderState
-from coupons.errors import CodeInvalid, Ended, LimitReached, NotEligible, NotStarted, Paused, SoldOut
+from coupons.errors import (
+    CodeInvalid,
+    Ended,
+    LimitReached,
+    NotEligible,
+    NotStarted,
+    Paused,
+    SoldOut,
+    TermsFixed,
+    TermsNeeded,
+)
+from coupons.fitting import ChosenTerms, refuse_outside
 from coupons.models import Claim, ClaimCounter, ClaimEntry, Code, CodeUse, Coupon, Order, Stock
 from coupons.services.stock import stock_take_one
 from users.models import Tag, User
@@ -43,6 +54,7 @@ COUNT_DAY = """
 # three times as long to compose it as PostgreSQL takes to answer.
 READ_COUPON = """
     SELECT coupon.*, stock.is_unlimited, stock.bucket_count,
+        EXISTS (SELECT 1 FROM coupons_envelope WHERE coupon_id = coupon.id) AS has_envelope,
         (SELECT SUM(remaining) FROM coupons_stockbucket WHERE coupon_id = coupon.id) AS stock_left
     FROM coupons_coupon AS coupon JOIN coupons_stock AS stock ON stock.coupon_id = coupon.id
     WHERE coupon.id = %s
@@ -51,7 +63,9 @@ READ_COUPON = """
 NO_LIMIT = 2**31 - 1
 
 
-def claim_create(*, shopper: User, coupon: Coupon, channel: ClaimChannel, now: datetime) -> Claim:
+def claim_create(
+    *, shopper: User, coupon: Coupon, channel: ClaimChannel, now: datetime, terms: ChosenTerms | None = None
+) -> Claim:
     """Hands one claim of a coupon to a shopper.
 
     One short transaction; after its commit the claim survives any crash. Faces wrap it in
@@ -60,15 +74,17 @@ def claim_create(*, shopper: User, coupon: Coupon, channel: ClaimChannel, now: d
     Args:
         coupon: which one; its state is read anew inside the transaction.
         now: the database's time.
+        terms: what the shopper chose, for a coupon with an envelope and no other.
 
     Raises:
+        TermsNeeded, TermsFixed, OutsideLimits: the terms do not fit the coupon.
         NotStarted, Ended, Paused: the coupon is not open.
         NotEligible: the coupon is not meant for this shopper, or only with a code.
         LimitReached: this shopper's or this day's limit is used up.
         SoldOut: no stock is left.
         Busy: the database could not give a lock in time; nothing was changed.
     """
-    return _claim(shopper=shopper, coupon_id=coupon.pk, channel=channel, now=now, code=None)
+    return _claim(shopper=shopper, coupon_id=coupon.pk, channel=channel, now=now, terms=terms)
 
 
 def claim_create_by_code(*, shopper: User, text: str, channel: ClaimChannel, now: datetime) -> Claim:
@@ -80,17 +96,27 @@ def claim_create_by_code(*, shopper: User, text: str, channel: ClaimChannel, now
     """
     normal = normalize_code(text)
     code = Code.objects.filter(normal=normal).select_related("coupon").first() if normal else None
-    if code is None or code.coupon.state(now) == CouponState.DRAFT:
+    # A used-up code is as wrong as an unknown one, whatever else its coupon would say.
+    if code is None or code.is_used_up or code.coupon.state(now) == CouponState.DRAFT:
         raise CodeInvalid
     return _claim(shopper=shopper, coupon_id=code.coupon_id, channel=channel, now=now, code=code)
 
 
-def _claim(*, shopper: User, coupon_id: int, channel: ClaimChannel, now: datetime, code: Code | None) -> Claim:
+def _claim(
+    *,
+    shopper: User,
+    coupon_id: int,
+    channel: ClaimChannel,
+    now: datetime,
+    code: Code | None = None,
+    terms: ChosenTerms | None = None,
+) -> Claim:
     with busy_when_locked(), transaction.atomic():
         # Read inside the transaction: one that begins after a pause was committed sees the pause.
         coupon, stock, left = _read(coupon_id)
         _refuse_unless_open(coupon, now)
         _refuse_unless_eligible(coupon, shopper, now, with_code=code is not None)
+        _refuse_unless_fitting(coupon, terms)
         # A look without locks that spares most of a sold-out rush the rest; zero here is zero in truth.
         if not stock.is_unlimited and not left:
             raise SoldOut
@@ -98,7 +124,7 @@ def _claim(*, shopper: User, coupon_id: int, channel: ClaimChannel, now: datetim
             _use_code(code)
         ordinal = _count_claim(coupon, shopper, now)
         _count_day(coupon, now)
-        claim = _write_claim(coupon, shopper, ordinal, channel, now, code)
+        claim = _write_claim(coupon, shopper, ordinal, channel, now, code, terms)
         # Last, so that the row which everybody wants is held no longer than the commit takes.
         stock_take_one(coupon_id=coupon.pk, stock=stock)
         return claim
@@ -146,6 +172,17 @@ def _refuse_unless_handed_out(coupon: Coupon, *, with_code: bool) -> None:
                 raise NotEligible(reason="code_needed")
         case _:
             raise NotEligible(reason="not_claimable")
+
+
+def _refuse_unless_fitting(coupon: Coupon, terms: ChosenTerms | None) -> None:
+    has_envelope = bool(vars(coupon)["has_envelope"])
+    if terms is None:
+        if has_envelope:
+            raise TermsNeeded(parameter="terms")
+        return
+    if not has_envelope:
+        raise TermsFixed(parameter="terms")
+    refuse_outside(coupon.envelope, terms)
 
 
 def has_ordered(shopper: User) -> bool:
@@ -197,9 +234,17 @@ def _tomorrow(now: datetime) -> datetime:
 
 
 def _write_claim(
-    coupon: Coupon, shopper: User, ordinal: int, channel: ClaimChannel, now: datetime, code: Code | None
+    coupon: Coupon,
+    shopper: User,
+    ordinal: int,
+    channel: ClaimChannel,
+    now: datetime,
+    code: Code | None,
+    terms: ChosenTerms | None,
 ) -> Claim:
     usable_from, expires_at = coupon.usable_window(now)
+    if terms is not None:
+        expires_at = min(expires_at, usable_from + terms.lasts)
     if expires_at <= max(usable_from, now):
         raise Ended
     claim = Claim.objects.create(
@@ -210,6 +255,8 @@ def _write_claim(
         claimed_at=now,
         usable_from=usable_from,
         expires_at=expires_at,
+        amount_off=None if terms is None else terms.amount_off,
+        minimum_spend=None if terms is None else terms.minimum_spend,
     )
     ClaimEntry.objects.create(claim=claim, to_state=ClaimState.AVAILABLE, reason="claimed", created_at=now)
     if code is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import astuple
 from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
@@ -11,6 +12,7 @@ from config.kernel.errors import DomainError, IdempotencyInFlight, IdempotencyKe
 from config.kernel.idempotency import Answer, fingerprint, run_once
 from coupons.codes import normalize_code
 from coupons.enums import ClaimChannel
+from coupons.fitting import ChosenTerms
 from coupons.models import Claim, Coupon
 from coupons.services.claims import claim_create, claim_create_by_code
 from users.models import User
@@ -30,7 +32,7 @@ class PageTooOld(DomainError):
     message = _("The page has become too old for this. Load it again.")
 
 
-def claim_once(*, shopper: User, coupon: Coupon, key: str, now: datetime) -> None:
+def claim_once(*, shopper: User, coupon: Coupon, key: str, now: datetime, terms: ChosenTerms | None = None) -> None:
     """Claims a coupon at most once under the key that the server put into the form.
 
     Raises:
@@ -39,8 +41,8 @@ def claim_once(*, shopper: User, coupon: Coupon, key: str, now: datetime) -> Non
     _once(
         shopper,
         key,
-        fingerprint("claim", str(coupon.public_id)),
-        lambda: claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=now),
+        fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None),
+        lambda: claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=now, terms=terms),
     )
 
 

@@ -19,6 +19,7 @@ from coupons.models import Coupon
 from coupons.selectors.coupon_page import coupon_shown
 from coupons.web.claiming import claim_once
 from coupons.web.conditions import terms_of
+from coupons.web.fitting import chosen_terms, fit_form
 from coupons.web.tickets import coupon_ticket
 from users.models import User
 from users.web.people import shopper_of, to_sign_in, wants_fragment
@@ -35,7 +36,14 @@ def coupon(request: HttpRequest, public_id: UUID) -> HttpResponse:
     found = _coupon_or_404(public_id, shopper_of(request), now)
     if wants_fragment(request):
         return _ticket(request, found, now, is_page="on_page" in request.GET)
-    context = {"now": now, "ticket": coupon_ticket(found, now=now), "terms": terms_of(found), "is_page": True}
+    ticket = coupon_ticket(found, now=now)
+    context = {
+        "now": now,
+        "ticket": ticket,
+        "terms": terms_of(found),
+        "is_page": True,
+        "fit": fit_form(found) if ticket.standing == "fit" else None,
+    }
     return render(request, "coupons/coupon.html", context)
 
 
@@ -49,7 +57,8 @@ def claim(request: HttpRequest, public_id: UUID) -> HttpResponse:
         return to_sign_in(request, back_to=wanted.get_absolute_url())
     refusal = ""
     try:
-        claim_once(shopper=shopper, coupon=wanted, key=request.POST.get("key", ""), now=now)
+        terms = chosen_terms(request.POST)
+        claim_once(shopper=shopper, coupon=wanted, key=request.POST.get("key", ""), now=now, terms=terms)
     except Busy:
         raise
     except DomainError as error:

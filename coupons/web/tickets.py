@@ -12,7 +12,7 @@ from config.kernel.clock import end_of_shop_day, shop_date
 from coupons.enums import ClaimState, CouponState, Handout
 from coupons.models import Claim, Coupon
 
-Standing = Literal["open", "claimed", "sold_out", "scheduled", "code", "paused", "ended"]
+Standing = Literal["open", "fit", "claimed", "sold_out", "scheduled", "code", "paused", "ended"]
 RUNNING_OUT_PERCENT = 10
 # From here on a ticket counts the time that is left.
 COUNTDOWN_FROM = timedelta(days=3)
@@ -119,7 +119,9 @@ def _standing(coupon: Coupon, remaining: int | None, claimed: int, now: datetime
     if state == CouponState.LIVE:
         if remaining == 0:
             return "sold_out"
-        return "code" if coupon.handout == Handout.CODE else "open"
+        if coupon.handout == Handout.CODE:
+            return "code"
+        return "fit" if coupon.is_fitted else "open"
     if state == CouponState.SCHEDULED:
         return "scheduled"
     return "paused" if state == CouponState.PAUSED else "ended"

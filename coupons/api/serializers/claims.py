@@ -9,9 +9,11 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.kernel.api.fields import IdField, MomentField, TextField
+from config.kernel.api.fields import IdField, MomentField, MoneyField, TextField, WholeNumberField
+from config.kernel.api.serializers import StrictSerializer
 from coupons.api.serializers.catalogue import CouponSummarySerializer
 from coupons.enums import ClaimChannel, ClaimState
+from coupons.errors import TermsFixed
 from coupons.models import Claim
 from users.api.whose import ForShopperSerializer
 
@@ -20,17 +22,37 @@ class ClaimQuerySerializer(ForShopperSerializer):
     state = serializers.ChoiceField(required=False, choices=ClaimState.choices)
 
 
+class TermsSerializer(StrictSerializer):
+    """What the shopper chose of a coupon with an envelope."""
+
+    amount_off = MoneyField()
+    minimum_spend = MoneyField()
+    days = WholeNumberField(min_value=1)
+
+
 class ClaimCreateSerializer(ForShopperSerializer):
     """Which coupon to claim: by its id, or by a code that somebody typed."""
 
     coupon = IdField(required=False)
     code = TextField(required=False, max_length=160)
+    terms = TermsSerializer(
+        required=False, help_text="Needed for a coupon with an `envelope`, within its limits; refused for any other."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)
         if ("coupon" in attrs) == ("code" in attrs):
             raise serializers.ValidationError({"coupon": [_("Name either a coupon or a code.")]})
+        if "terms" in attrs and "code" in attrs:
+            raise serializers.ValidationError({"terms": [TermsFixed.message]})
         return attrs
+
+
+class OwnTermsSerializer(serializers.Serializer):
+    """Terms of one claim alone: a share of a red packet, or what its shopper chose."""
+
+    amount_off = MoneyField(allow_null=True)
+    minimum_spend = MoneyField(allow_null=True)
 
 
 # Every field is declared: working them out from the model would cost as much as the claim in the database.
@@ -47,6 +69,7 @@ class ClaimSerializer(serializers.Serializer):
     usable_from = MomentField()
     expires_at = MomentField()
     order = serializers.SerializerMethodField(help_text="The order that holds or used it.")
+    terms = OwnTermsSerializer(source="*", help_text="Of this claim alone; null where the coupon's hold.")
 
     @extend_schema_field(serializers.ChoiceField(choices=ClaimState.choices))
     def get_state(self, claim: Claim) -> str:

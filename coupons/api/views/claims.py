@@ -18,7 +18,18 @@ from config.kernel.idempotency import Answer
 from coupons.api import examples
 from coupons.api.serializers.claims import ClaimCreateSerializer, ClaimQuerySerializer, ClaimSerializer
 from coupons.enums import ClaimChannel
-from coupons.errors import CodeInvalid, Ended, LimitReached, NotEligible, NotStarted, Paused, SoldOut
+from coupons.errors import (
+    CodeInvalid,
+    Ended,
+    LimitReached,
+    NotEligible,
+    NotStarted,
+    OutsideLimits,
+    Paused,
+    SoldOut,
+    TermsNeeded,
+)
+from coupons.fitting import ChosenTerms
 from coupons.models import Claim
 from coupons.selectors.holdings import claim_held, claims_held, coupon_known
 from coupons.services.claims import claim_create, claim_create_by_code
@@ -72,6 +83,8 @@ class ClaimsView(ApiView):
             LimitReached(limit=1, scope="day", resets_at=TOMORROW),
             NotEligible(reason="new_shoppers_only"),
             CodeInvalid(),
+            TermsNeeded(parameter="terms"),
+            OutsideLimits(parameter="minimum_spend", least_amount=100_00, most_amount=300_00),
             ShopperUnknown(parameter="shopper"),
             ShopperMissing(parameter="shopper"),
         ],
@@ -89,7 +102,8 @@ class ClaimsView(ApiView):
             return claim_create_by_code(shopper=shopper, text=body["code"], channel=ClaimChannel.CODE, now=now)
         channel = ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB
         coupon = coupon_known(public_id=body["coupon"])
-        return claim_create(shopper=shopper, coupon=coupon, channel=channel, now=now)
+        terms = ChosenTerms(**body["terms"]) if "terms" in body else None
+        return claim_create(shopper=shopper, coupon=coupon, channel=channel, now=now, terms=terms)
 
 
 class ClaimView(ApiView):
