@@ -17,7 +17,7 @@ from unfold.widgets import INPUT_CLASSES, SELECT_CLASSES
 
 from analytics.charts import ColumnChart, Series
 from analytics.selectors.metrics import Column, CouponRow, Totals, columns, coupon_rows, totals
-from analytics.selectors.periods import DEFAULT_DAYS, Period, days_with_data, last_days
+from analytics.selectors.periods import DEFAULT_DAYS, Period, days_with_data, last_days, years_with_claims
 from campaigns.models import Campaign
 from config.kernel.clock import database_now
 from config.kernel.money import format_money, to_decimal
@@ -65,7 +65,8 @@ def dashboard_callback(request: HttpRequest, context: dict[str, Any]) -> dict[st
 
 
 def _dashboard(request: HttpRequest) -> dict[str, Any]:
-    known = days_with_data(now=database_now())
+    now = database_now()
+    known = days_with_data(now=now)
     default = last_days(known.last, DEFAULT_DAYS)
     # A bare page shows the default in its fields; what was asked for and is wrong stays, with its error.
     asked = {name: request.GET[name] for name in ("first", "last", "campaign") if request.GET.get(name)}
@@ -84,6 +85,8 @@ def _dashboard(request: HttpRequest) -> dict[str, Any]:
         "campaign": campaign,
         "period_text": _("%(first)s to %(last)s") % {"first": _day(period.first), "last": _day(period.last)},
         "presets": _presets(known, period, campaign_id),
+        # An import may lie years before the newest claim: nobody should have to guess where.
+        "years": [_preset(str(year.first.year), year, period, campaign_id) for year in years_with_claims(now=now)],
         "cards": _cards(figures),
         "charts": _charts(drawn, period),
         "rows": [_table_row(row) for row in rows[:SHOWN_COUPONS]],
@@ -95,13 +98,14 @@ def _presets(known: Period, shown: Period, campaign_id: int | None) -> list[dict
     periods = [(_("%(days)d days") % {"days": days}, last_days(known.last, days)) for days in PRESET_DAYS]
     longest = last_days(known.last, min(known.days, LONGEST_PERIOD_DAYS))
     periods.append((_("Everything"), longest))
-    presets = []
-    for text, period in periods:
-        query: dict[str, Any] = {"first": period.first.isoformat(), "last": period.last.isoformat()}
-        if campaign_id is not None:
-            query["campaign"] = campaign_id
-        presets.append({"text": text, "link": f"?{urlencode(query)}", "is_shown": period == shown})
-    return presets
+    return [_preset(text, period, shown, campaign_id) for text, period in periods]
+
+
+def _preset(text: str, period: Period, shown: Period, campaign_id: int | None) -> dict[str, Any]:
+    query: dict[str, Any] = {"first": period.first.isoformat(), "last": period.last.isoformat()}
+    if campaign_id is not None:
+        query["campaign"] = campaign_id
+    return {"text": text, "link": f"?{urlencode(query)}", "is_shown": period == shown}
 
 
 def _cards(figures: Totals) -> list[dict[str, str]]:

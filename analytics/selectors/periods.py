@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from django.db.models import Max, Min
 
-from config.kernel.clock import end_of_shop_day, shop_date, start_of_shop_day
+from config.kernel.clock import end_of_shop_day, shop_date, shop_zone, start_of_shop_day
 from coupons.models import Claim, Order
 
 DEFAULT_DAYS = 30
@@ -63,3 +63,12 @@ def days_with_data(*, now: datetime) -> Period:
     ]
     known = [shop_date(moment) for moment in moments if moment is not None] or [shop_date(now)]
     return Period(first=min(known), last=max(known))
+
+
+def years_with_claims(*, now: datetime) -> list[Period]:
+    """Returns the shop's calendar years in which coupons were claimed, oldest first; one query.
+
+    What is dated later than now (an import may be) is left out.
+    """
+    starts = Claim.objects.filter(claimed_at__lte=now).datetimes("claimed_at", "year", tzinfo=shop_zone())
+    return [Period(first=date(start.year, 1, 1), last=date(start.year, 12, 31)) for start in starts]

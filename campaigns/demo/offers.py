@@ -63,7 +63,7 @@ EVERYDAY = CampaignPlan(
     offers=(
         Offer(
             key="newcomer",
-            title=Texts("New here? {amount_off} off your first order", "新人专享:首单立减 {amount_off}"),
+            title=Texts("New here? {amount_off} off your first order", "新人专享：首单立减 {amount_off}"),
             description=Texts("For shoppers who have not ordered yet.", "仅限尚未下过单的顾客。"),
             amount_off=Decimal(10),
             minimum_spend=Decimal(25),
@@ -72,7 +72,7 @@ EVERYDAY = CampaignPlan(
         Offer(
             key="basket",
             title=Texts("{amount_off} off your basket", "全场满减 {amount_off}"),
-            description=Texts("For everything in the shop. Not together with 15% off.", "全场通用,不与八五折券同享。"),
+            description=Texts("For everything in the shop. Not together with 15% off.", "全场通用，不与八五折券同享。"),
             amount_off=Decimal(5),
             minimum_spend=Decimal(30),
             fields={"stacking_group": "order", "limit_per_shopper": 2},
@@ -81,7 +81,7 @@ EVERYDAY = CampaignPlan(
             key="percent",
             title=Texts("15% off everything", "全场八五折"),
             description=Texts(
-                "Not together with the basket coupon: the better one counts.", "不与满减券同享,择优使用。"
+                "Not together with the basket coupon: the better one counts.", "不与满减券同享，择优使用。"
             ),
             percent_off=Decimal(15),
             discount_cap=Decimal(8),
@@ -99,14 +99,14 @@ EVERYDAY = CampaignPlan(
         Offer(
             key="shelf-percent",
             title=Texts("20% off {shelf}", "{shelf}八折"),
-            description=Texts("Counts {shelf} only; use it with any basket coupon.", "仅限{shelf},可与全场券叠加。"),
+            description=Texts("Counts {shelf} only; use it with any basket coupon.", "仅限{shelf}，可与全场券叠加。"),
             percent_off=Decimal(20),
             discount_cap=Decimal(3),
             shelf=1,
         ),
         Offer(
             key="loyal",
-            title=Texts("A thank-you for loyal shoppers: {amount_off} off", "忠实顾客回馈:立减 {amount_off}"),
+            title=Texts("A thank-you for loyal shoppers: {amount_off} off", "忠实顾客回馈：立减 {amount_off}"),
             description=Texts("For shoppers of the segment “loyal”.", "仅限“忠实顾客”分群。"),
             amount_off=Decimal(8),
             minimum_spend=Decimal(40),
@@ -116,7 +116,7 @@ EVERYDAY = CampaignPlan(
         Offer(
             key="unlimited",
             title=Texts("{amount_off} off {shelf}, every day", "{shelf}每日立减 {amount_off}"),
-            description=Texts("One a day for everybody; it never runs out.", "每人每天一张,不限量。"),
+            description=Texts("One a day for everybody; it never runs out.", "每人每天一张，不限量。"),
             amount_off=Decimal("0.75"),
             minimum_spend=Decimal(2),
             stock=None,
@@ -127,7 +127,7 @@ EVERYDAY = CampaignPlan(
         Offer(
             key="exclusive",
             title=Texts("25% off a big shop", "大采购七五折"),
-            description=Texts("Alone on the order, no other coupon with it.", "单独使用,不与其他券同享。"),
+            description=Texts("Alone on the order, no other coupon with it.", "单独使用，不与其他券同享。"),
             percent_off=Decimal(25),
             discount_cap=Decimal(20),
             minimum_spend=Decimal(60),
@@ -137,7 +137,7 @@ EVERYDAY = CampaignPlan(
         ),
         Offer(
             key="one-day",
-            title=Texts("{amount_off} off, good for one day", "限用一天:立减 {amount_off}"),
+            title=Texts("{amount_off} off, good for one day", "限用一天：立减 {amount_off}"),
             description=Texts("Use it within 24 hours of claiming.", "领取后 24 小时内有效。"),
             amount_off=Decimal(2),
             minimum_spend=Decimal(10),
@@ -146,8 +146,8 @@ EVERYDAY = CampaignPlan(
         ),
         Offer(
             key="later",
-            title=Texts("{amount_off} off {shelf}, from the day after tomorrow", "后天起可用:{shelf}立减 {amount_off}"),
-            description=Texts("Claim now, use it from the day after tomorrow.", "现在领取,后天起可用。"),
+            title=Texts("{amount_off} off {shelf}, from the day after tomorrow", "后天起可用：{shelf}立减 {amount_off}"),
+            description=Texts("Claim now, use it from the day after tomorrow.", "现在领取，后天起可用。"),
             amount_off=Decimal(1),
             minimum_spend=Decimal(5),
             shelf=3,
@@ -155,7 +155,7 @@ EVERYDAY = CampaignPlan(
         ),
         Offer(
             key="code",
-            title=Texts("Welcome: {amount_off} off", "欢迎礼:立减 {amount_off}"),
+            title=Texts("Welcome: {amount_off} off", "欢迎礼：立减 {amount_off}"),
             description=Texts(f"With the code {CODE}.", f"凭券码 {CODE} 领取。"),
             amount_off=Decimal(5),
             minimum_spend=Decimal(20),
@@ -172,7 +172,7 @@ TODAY = CampaignPlan(
     offers=(
         Offer(
             key="rush",
-            title=Texts("Rush: {amount_off} off", "限时抢:立减 {amount_off}"),
+            title=Texts("Rush: {amount_off} off", "限时抢：立减 {amount_off}"),
             description=Texts("First come, first served.", "先到先得。"),
             amount_off=Decimal(6),
             minimum_spend=Decimal(15),
@@ -181,7 +181,7 @@ TODAY = CampaignPlan(
         ),
         Offer(
             key="last-few",
-            title=Texts("The last few: {amount_off} off {shelf}", "仅剩几张:{shelf}立减 {amount_off}"),
+            title=Texts("The last few: {amount_off} off {shelf}", "仅剩几张：{shelf}立减 {amount_off}"),
             description=Texts("Almost all are taken.", "即将领完。"),
             amount_off=Decimal(2),
             minimum_spend=Decimal(5),
@@ -191,7 +191,7 @@ TODAY = CampaignPlan(
         ),
         Offer(
             key="tonight",
-            title=Texts("Until tonight: 10% off {shelf}", "今晚截止:{shelf}九折"),
+            title=Texts("Until tonight: 10% off {shelf}", "今晚截止：{shelf}九折"),
             description=Texts("Claim and use it before midnight.", "今晚 24 点前领取并使用。"),
             percent_off=Decimal(10),
             discount_cap=Decimal(5),
@@ -208,7 +208,7 @@ TOMORROW = CampaignPlan(
         Offer(
             key="drop",
             title=Texts("30% off {shelf}", "{shelf}七折"),
-            description=Texts("A thousand of them; be there at ten.", "限量 1000 张,10 点准时开抢。"),
+            description=Texts("A thousand of them; be there at ten.", "限量 1000 张，10 点准时开抢。"),
             percent_off=Decimal(30),
             discount_cap=Decimal(6),
             stock=1000,

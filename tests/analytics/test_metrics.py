@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from analytics.selectors.metrics import Column, Orders, columns, coupon_rows, totals
-from analytics.selectors.periods import Period, days_with_data, last_days
+from analytics.selectors.periods import Period, days_with_data, last_days, years_with_claims
 from campaigns.models import Campaign, CampaignCoupon
 from coupons.enums import ClaimState
 from coupons.models import Coupon, Order, OrderLine, OrderLineDiscount
@@ -218,3 +218,19 @@ class TestDaysWithData:
 
     def test_of_an_empty_shop_are_today(self) -> None:
         assert days_with_data(now=factories.NOW) == Period(date(2026, 11, 21), date(2026, 11, 21))
+
+
+class TestYearsWithClaims:
+    def test_are_counted_as_the_shop_counts_years(self, shopper: User, outsider: User, ten_off: Coupon) -> None:
+        make_claim_at(shopper, ten_off, datetime(2017, 12, 31, 16, tzinfo=UTC))
+        make_claim_at(outsider, ten_off, in_june(3))
+
+        assert years_with_claims(now=factories.NOW) == [
+            Period(date(2018, 1, 1), date(2018, 12, 31)),
+            Period(date(2026, 1, 1), date(2026, 12, 31)),
+        ]
+
+    def test_leave_the_future_out(self, shopper: User, ten_off: Coupon) -> None:
+        make_claim_at(shopper, ten_off, factories.NOW + timedelta(days=1))
+
+        assert years_with_claims(now=factories.NOW) == []
