@@ -54,6 +54,7 @@ CLAIM: dict[str, Any] = {
     "usable_from": "2026-11-21T04:00:00Z",
     "expires_at": "2026-12-05T04:00:00Z",
     "order": None,
+    "terms": {"amount_off": None, "minimum_spend": None},
 }
 
 CART: dict[str, Any] = {

@@ -121,7 +121,7 @@ class TestThePage:
         shopper = factories.make_shopper()
         client.force_login(shopper, backend="users.backends.IdentifierBackend")
         page = client.get(coupon.get_absolute_url())
-        assert page.context["fit"].start == ChosenTerms(17_00, 96_00, 7)
+        assert page.context["fit"].start == ChosenTerms(17_00, 100_00, 7)
         key = page.context["ticket"].key
         chosen = {"key": key, "amount_off": "1700", "minimum_spend": "10000", "days": "7"}
         answer = client.post(f"{coupon.get_absolute_url()}claim/", chosen)
