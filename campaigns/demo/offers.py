@@ -146,7 +146,9 @@ EVERYDAY = CampaignPlan(
         ),
         Offer(
             key="later",
-            title=Texts("{amount_off} off {shelf}, from the day after tomorrow", "后天起可用：{shelf}立减 {amount_off}"),
+            title=Texts(
+                "{amount_off} off {shelf}, from the day after tomorrow", "后天起可用：{shelf}立减 {amount_off}"
+            ),
             description=Texts("Claim now, use it from the day after tomorrow.", "现在领取，后天起可用。"),
             amount_off=Decimal(1),
             minimum_spend=Decimal(5),
