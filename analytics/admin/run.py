@@ -45,11 +45,11 @@ class RunAdmin(ReadOnlyMixin, ShopModelAdmin):
     list_filter = (("state", ChoicesDropdownFilter), ("job", ChoicesDropdownFilter))
     list_filter_submit = True
     fieldsets = (
-        (None, {"fields": ("job", "show_state", "show_reason", "started_at", "finished_at")}),
+        (None, {"fields": ("job", "state", "show_reason", "started_at", "finished_at")}),
         (gettext_lazy("Looked at"), {"fields": ("window_start", "window_end", "show_window_end", "seed")}),
         (gettext_lazy("Figures"), {"fields": ("show_metrics",)}),
     )
-    readonly_fields = ("show_state", "show_reason", "show_window_end", "show_metrics")
+    readonly_fields = ("show_reason", "show_window_end", "show_metrics")
 
     @display(description=gettext_lazy("state"), ordering="state", label=STATE_COLOURS)
     def show_state(self, run: Run) -> tuple[str, str]:

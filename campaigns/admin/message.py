@@ -45,7 +45,7 @@ class MessageAdmin(ReadOnlyMixin, LargeTableMixin, ShopModelAdmin):
         "shopper",
         "channel",
         "topic",
-        "show_state",
+        "state",
         "attempts",
         "next_attempt_at",
         "last_error",

@@ -141,7 +141,7 @@ class ClaimAdmin(ReadOnlyMixin, ShopperSearchMixin, LargeTableMixin, ShopModelAd
         "coupon",
         "shopper",
         "ordinal",
-        "show_state",
+        "show_state_name",
         "channel",
         "claimed_at",
         "usable_from",
@@ -171,6 +171,11 @@ class ClaimAdmin(ReadOnlyMixin, ShopperSearchMixin, LargeTableMixin, ShopModelAd
     def show_state(self, claim: Claim) -> tuple[str, str]:
         state = claim.state_at(getattr(claim, "seen_at", None) or database_now())
         return state.value, str(state.label)
+
+    @display(description=_("state"))
+    def show_state_name(self, claim: Claim) -> str:
+        # A page, unlike a list, prints a coloured label's two parts as they are.
+        return str(claim.state_at(database_now()).label)
 
     @action(
         description=_("Revoke"),

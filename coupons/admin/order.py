@@ -70,7 +70,7 @@ class OrderAdmin(ReadOnlyMixin, ShopperSearchMixin, LargeTableMixin, ShopModelAd
         "reference",
         "public_id",
         "shopper",
-        "show_state",
+        "state",
         "subtotal",
         "discount",
         "shipping",
