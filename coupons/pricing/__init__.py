@@ -1,24 +1,73 @@
 """The pricing engine: a cart and offers in, a quote out. Integers only, no Django, no clock."""
 
-from coupons.pricing.benefits import AmountOff, Benefit, PercentOff, make_benefit
-from coupons.pricing.cart import Cart, CartLine
-from coupons.pricing.conditions import Condition, MinimumSpend, make_condition
+from coupons.pricing.benefits import (
+    AmountOff,
+    Application,
+    Benefit,
+    BundlePrice,
+    BuyXGetY,
+    Cash,
+    EveryAmountOff,
+    FixedPrice,
+    FixedTotal,
+    Gift,
+    GiftItem,
+    PercentOff,
+    ShippingOff,
+    Tier,
+    TierBasis,
+    Tiered,
+    make_benefit,
+)
+from coupons.pricing.cart import Buyer, Cart, CartLine
+from coupons.pricing.conditions import (
+    Audience,
+    Channel,
+    Condition,
+    Contains,
+    ContainsNone,
+    MinimumQuantity,
+    MinimumSpend,
+    NewShopper,
+    OrderNumber,
+    Region,
+    WeekdayAndHour,
+    make_condition,
+)
 from coupons.pricing.engine import evaluate_each, price_cart
-from coupons.pricing.offer import EVERYTHING, Offer, Phase, Scope, ThresholdBase
+from coupons.pricing.offer import Offer, Phase, ThresholdBase
 from coupons.pricing.quote import Applied, LineDiscount, Outcome, Quote, QuotedLine, Refused
 from coupons.pricing.refusal import RefusalCode, RefusalData, Unmet
+from coupons.pricing.scope import EVERYTHING, Scope
 
 __all__ = [
     "EVERYTHING",
     "AmountOff",
+    "Application",
     "Applied",
+    "Audience",
     "Benefit",
+    "BundlePrice",
+    "BuyXGetY",
+    "Buyer",
     "Cart",
     "CartLine",
+    "Cash",
+    "Channel",
     "Condition",
+    "Contains",
+    "ContainsNone",
+    "EveryAmountOff",
+    "FixedPrice",
+    "FixedTotal",
+    "Gift",
+    "GiftItem",
     "LineDiscount",
+    "MinimumQuantity",
     "MinimumSpend",
+    "NewShopper",
     "Offer",
+    "OrderNumber",
     "Outcome",
     "PercentOff",
     "Phase",
@@ -27,9 +76,15 @@ __all__ = [
     "RefusalCode",
     "RefusalData",
     "Refused",
+    "Region",
     "Scope",
+    "ShippingOff",
     "ThresholdBase",
+    "Tier",
+    "TierBasis",
+    "Tiered",
     "Unmet",
+    "WeekdayAndHour",
     "evaluate_each",
     "make_benefit",
     "make_condition",

@@ -28,13 +28,21 @@ def allocate(total: int, weights: Sequence[int], capacities: Sequence[int]) -> t
     for weight, capacity in zip(weights, capacities, strict=True):
         require_whole("weight", weight, at_least=0)
         require_whole("capacity", capacity, at_least=0)
-
-    open_lines = [index for index, weight in enumerate(weights) if weight > 0]
-    if total > sum(capacities[index] for index in open_lines):
+    if total > sum(capacity for weight, capacity in zip(weights, capacities, strict=True) if weight):
         raise ValueError(f"the lines cannot take {total} together")
+    return split(total, weights, capacities)
 
+
+def split(total: int, weights: Sequence[int], capacities: Sequence[int]) -> tuple[int, ...]:
+    """The same for arguments that the engine itself made: nothing is checked, it runs for every offer."""
     parts = [0] * len(weights)
-    open_lines, rest = _fill_overfull_lines(total, weights, capacities, open_lines, parts)
+    if not total:
+        return tuple(parts)
+    open_lines = [index for index, weight in enumerate(weights) if weight]
+    rest = total
+    # No share of what the lines cost exceeds what a line costs.
+    if capacities != weights:
+        open_lines, rest = _fill_overfull_lines(total, weights, capacities, open_lines, parts)
     _split_by_largest_remainder(rest, weights, open_lines, parts)
     return tuple(parts)
 
@@ -52,7 +60,7 @@ def _fill_overfull_lines(
     """
     rest = total
     while True:
-        weight_sum = sum(weights[index] for index in open_lines)
+        weight_sum = sum([weights[index] for index in open_lines])
         overfull = {index for index in open_lines if rest * weights[index] > capacities[index] * weight_sum}
         if not overfull:
             return open_lines, rest
@@ -67,12 +75,15 @@ def _split_by_largest_remainder(rest: int, weights: Sequence[int], open_lines: l
 
     No share exceeds its line's capacity here, so the unit that a fraction earns never does either.
     """
-    weight_sum = sum(weights[index] for index in open_lines)
+    weight_sum = sum([weights[index] for index in open_lines])
     remainders: list[tuple[int, int]] = []
     missing = rest
     for index in open_lines:
-        parts[index], remainder = divmod(rest * weights[index], weight_sum)
-        missing -= parts[index]
+        part, remainder = divmod(rest * weights[index], weight_sum)
+        parts[index] = part
+        missing -= part
         remainders.append((-remainder, index))
-    for _, index in sorted(remainders)[:missing]:
-        parts[index] += 1
+    if missing:
+        remainders.sort()
+        for _, index in remainders[:missing]:
+            parts[index] += 1

@@ -1,14 +1,18 @@
 """Pricing a cart. ``docs/pricing.md`` is the specification, case by case."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 
+from coupons.pricing.benefits.base import Gift
 from coupons.pricing.cart import Cart, CartLine
 from coupons.pricing.offer import Offer
 from coupons.pricing.quote import Applied, LineDiscount, Outcome, Quote, QuotedLine, Refused
 from coupons.pricing.refusal import RefusalCode
 from coupons.pricing.running_order import RunningOrder
 from coupons.pricing.selection import Selection, Step
+from coupons.pricing.tax import tax_of
 
 
 def price_cart(cart: Cart, offers: Iterable[Offer], now: datetime) -> Quote:
@@ -33,12 +37,15 @@ def price_cart(cart: Cart, offers: Iterable[Offer], now: datetime) -> Quote:
     given = tuple(offers)
     unique = {offer.offer_id: offer for offer in reversed(given)}
 
-    selection = Selection(RunningOrder.at_list_price(_in_sku_order(cart)), now)
+    in_sku_order = _in_sku_order(cart)
+    selection = Selection(RunningOrder.at_list_price(in_sku_order), now)
     selection.run(unique.values())
-    order, steps = _retake_in_cart_order(cart, selection)
+    order, steps = selection.order, selection.steps
+    if in_sku_order.lines != cart.lines:
+        order, steps = _retake_in_cart_order(cart, selection)
 
     settled = selection.outcomes | {step.offer.offer_id: step.applied for step in steps}
-    return _quote(cart, order, _outcomes_as_given(cart, given, settled))
+    return _quote(cart, order, _outcomes_as_given(given, settled))
 
 
 def evaluate_each(cart: Cart, offers: Iterable[Offer], now: datetime) -> tuple[Outcome, ...]:
@@ -46,22 +53,26 @@ def evaluate_each(cart: Cart, offers: Iterable[Offer], now: datetime) -> tuple[O
     return tuple(price_cart(cart, (offer,), now).outcomes[0] for offer in offers)
 
 
-def _in_sku_order(cart: Cart) -> tuple[CartLine, ...]:
+def _in_sku_order(cart: Cart) -> Cart:
     """The lines in an order of their own, so that how a cart was filled cannot change its price.
 
     Lines with equal keys are interchangeable: every offer sees them alike.
     """
-    return tuple(
-        sorted(
-            cart.lines,
-            key=lambda line: (
-                line.sku,
-                sorted(line.categories),
-                line.unit_price,
-                line.quantity,
-                line.floor_price,
-            ),
-        )
+    return replace(
+        cart,
+        lines=tuple(
+            sorted(
+                cart.lines,
+                key=lambda line: (
+                    line.sku,
+                    sorted(line.categories),
+                    line.unit_price,
+                    line.quantity,
+                    line.floor_price,
+                    line.tax_rate,
+                ),
+            )
+        ),
     )
 
 
@@ -69,20 +80,40 @@ def _retake_in_cart_order(cart: Cart, selection: Selection) -> tuple[RunningOrde
     """Repeat what was applied, with ties going to the earlier line of the cart.
 
     Where offers cover different products, moving a cent between lines could change what a later
-    offer takes. The price must not depend on it, so the ties by sku stand then.
+    offer takes, or the tax. The price must not depend on it, so the ties by sku stand then.
     """
-    order = RunningOrder.at_list_price(cart.lines)
+    order = RunningOrder.at_list_price(cart)
     steps = []
-    for step in selection.steps:
-        offer = step.offer
-        grant = offer.benefit.grant(order.part(order.covered_by(offer)))
-        if grant.amount != step.applied.amount:
-            return selection.order, selection.steps
-        steps.append(Step(offer, order.take(offer, grant)))
+    for _, steps_of_phase in groupby(selection.steps, key=lambda step: step.offer.phase):
+        order.start_phase()
+        for step in steps_of_phase:
+            offer = step.offer
+            grant = offer.benefit.grant(order.part(offer))
+            if grant.amount != step.applied.amount or grant.is_nothing:
+                return selection.order, _in_order_of(cart, selection.steps)
+            steps.append(Step(offer, order.take(offer, grant)))
+    if _line_tax(order) != _line_tax(selection.order):
+        return selection.order, _in_order_of(cart, selection.steps)
     return order, steps
 
 
-def _outcomes_as_given(cart: Cart, given: tuple[Offer, ...], settled: dict[str, Outcome]) -> tuple[Outcome, ...]:
+def _in_order_of(cart: Cart, steps: list[Step]) -> list[Step]:
+    return [Step(step.offer, _with_lines_in_cart_order(cart, step.applied)) for step in steps]
+
+
+def _with_lines_in_cart_order(cart: Cart, applied: Applied) -> Applied:
+    amounts = {discount.line_id: discount.amount for discount in applied.lines}
+    lines = tuple(LineDiscount(line.line_id, amounts[line.line_id]) for line in cart.lines if line.line_id in amounts)
+    return replace(applied, lines=lines)
+
+
+def _line_tax(order: RunningOrder) -> int:
+    is_included = order.cart.prices_include_tax
+    lines = zip(order.lines, order.amounts, strict=True)
+    return sum([tax_of(amount, line.tax_rate, included=is_included) for line, amount in lines if line.tax_rate])
+
+
+def _outcomes_as_given(given: tuple[Offer, ...], settled: dict[str, Outcome]) -> tuple[Outcome, ...]:
     outcomes: list[Outcome] = []
     seen: set[str] = set()
     for offer in given:
@@ -90,39 +121,49 @@ def _outcomes_as_given(cart: Cart, given: tuple[Offer, ...], settled: dict[str, 
             outcomes.append(Refused(offer.offer_id, offer.coupon_id, RefusalCode.DUPLICATE_OFFER))
             continue
         seen.add(offer.offer_id)
-        outcome = settled[offer.offer_id]
-        if isinstance(outcome, Applied):
-            outcome = _with_lines_in_cart_order(cart, outcome)
-        outcomes.append(outcome)
+        outcomes.append(settled[offer.offer_id])
     return tuple(outcomes)
-
-
-def _with_lines_in_cart_order(cart: Cart, applied: Applied) -> Applied:
-    amounts = {discount.line_id: discount.amount for discount in applied.lines}
-    lines = tuple(LineDiscount(line.line_id, amounts[line.line_id]) for line in cart.lines if line.line_id in amounts)
-    return Applied(applied.offer_id, applied.coupon_id, applied.amount, lines)
 
 
 def _quote(cart: Cart, order: RunningOrder, outcomes: tuple[Outcome, ...]) -> Quote:
     payable_by_line = {line.line_id: amount for line, amount in zip(order.lines, order.amounts, strict=True)}
-    lines = tuple(
-        QuotedLine(
-            line_id=line.line_id,
-            sku=line.sku,
-            quantity=line.quantity,
-            unit_price=line.unit_price,
-            amount=line.amount,
-            discount=line.amount - payable_by_line[line.line_id],
-            payable=payable_by_line[line.line_id],
-        )
-        for line in cart.lines
-    )
-    discount_total = sum(line.discount for line in lines)
+    lines = tuple([_quoted_line(line, payable_by_line[line.line_id], cart.prices_include_tax) for line in cart.lines])
+    shipping_tax = tax_of(order.shipping, cart.shipping_tax_rate, included=cart.prices_include_tax)
+    tax = sum([line.tax for line in lines]) + shipping_tax
+    discount_total = sum([line.discount for line in lines])
     return Quote(
         lines=lines,
         outcomes=outcomes,
         subtotal=cart.subtotal,
         discount_total=discount_total,
         shipping=cart.shipping,
-        payable=cart.subtotal - discount_total + cart.shipping,
+        payable=cart.subtotal - discount_total + order.shipping + (0 if cart.prices_include_tax else tax),
+        shipping_discount=cart.shipping - order.shipping,
+        tax=tax,
+        shipping_tax=shipping_tax,
+        prices_include_tax=cart.prices_include_tax,
+        gifts=_gifts(outcomes),
     )
+
+
+def _quoted_line(line: CartLine, payable: int, includes_tax: bool) -> QuotedLine:
+    amount = line.amount
+    return QuotedLine(
+        line_id=line.line_id,
+        sku=line.sku,
+        quantity=line.quantity,
+        unit_price=line.unit_price,
+        amount=amount,
+        discount=amount - payable,
+        payable=payable,
+        tax=tax_of(payable, line.tax_rate, included=includes_tax) if line.tax_rate else 0,
+    )
+
+
+def _gifts(outcomes: tuple[Outcome, ...]) -> tuple[Gift, ...]:
+    quantities: dict[str, int] = {}
+    for outcome in outcomes:
+        if isinstance(outcome, Applied):
+            for gift in outcome.gifts:
+                quantities[gift.sku] = quantities.get(gift.sku, 0) + gift.quantity
+    return tuple(Gift(sku, quantities[sku]) for sku in sorted(quantities))

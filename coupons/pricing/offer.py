@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
-from coupons.pricing.benefits.base import Benefit
-from coupons.pricing.cart import CartLine
+from coupons.pricing.benefits.base import Benefit, ReachingBenefit
 from coupons.pricing.conditions.base import Condition
+from coupons.pricing.scope import EVERYTHING, Scope
 
 
 class Phase(IntEnum):
@@ -26,37 +26,12 @@ COUPON_PHASES = frozenset({Phase.PRODUCT, Phase.ORDER, Phase.SHIPPING})
 
 
 class ThresholdBase(StrEnum):
-    """Which amounts conditions look at."""
+    """Which amounts conditions, tiers and steps look at."""
 
     # After earlier phases, before anything of the offer's own phase.
     CURRENT = "current"
     # List prices, before any offer.
     INITIAL = "initial"
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The products that an offer counts and discounts.
-
-    A line is in when its sku or one of its categories is included, or when nothing is named to be
-    included, and neither its sku nor any of its categories is excluded.
-    """
-
-    include_skus: frozenset[str] = frozenset()
-    include_categories: frozenset[str] = frozenset()
-    exclude_skus: frozenset[str] = frozenset()
-    exclude_categories: frozenset[str] = frozenset()
-
-    def covers(self, line: CartLine) -> bool:
-        """Whether the offer counts and discounts this line."""
-        if line.sku in self.exclude_skus or line.categories & self.exclude_categories:
-            return False
-        if not self.include_skus and not self.include_categories:
-            return True
-        return line.sku in self.include_skus or bool(line.categories & self.include_categories)
-
-
-EVERYTHING = Scope()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +41,16 @@ class Offer:
     Args:
         offer_id: the caller's name for this use, e.g. of the claim; unique among the offers.
         coupon_id: the coupon behind it; several offers may come from one coupon.
-        benefit: what it takes off.
+        benefit: what it gives.
         phase: when it is applied.
         conditions: all must hold.
         scope: the products it counts and discounts.
         priority: within a phase the higher is applied first.
         stacking_group: at most one offer of a non-empty group applies to an order.
         exclusive: applies only as the order's one coupon.
-        threshold_base: which amounts the conditions look at.
+        threshold_base: which amounts conditions, tiers and steps look at.
+        is_automatic: a promotion that applies without being chosen; it is settled like any other offer.
+        consumes_units: it sees only units that no offer used up, and uses up all of its scope.
         usable_from: first moment of use, aware; None for always.
         expires_at: first moment at which it is no longer usable, aware; None for never.
 
@@ -91,6 +68,8 @@ class Offer:
     stacking_group: str = ""
     exclusive: bool = False
     threshold_base: ThresholdBase = ThresholdBase.CURRENT
+    is_automatic: bool = False
+    consumes_units: bool = False
     usable_from: datetime | None = None
     expires_at: datetime | None = None
 
@@ -110,3 +89,8 @@ class Offer:
     def must_be_alone(self) -> bool:
         """Whether it shares an order with no other coupon."""
         return self.exclusive and self.is_coupon
+
+    @property
+    def get_scope(self) -> Scope | None:
+        """Products that its benefit may discount beyond its scope."""
+        return self.benefit.get_scope if isinstance(self.benefit, ReachingBenefit) else None

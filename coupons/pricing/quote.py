@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from coupons.pricing.benefits.base import Gift
 from coupons.pricing.refusal import RefusalCode, RefusalData
 
 
@@ -15,12 +16,21 @@ class LineDiscount:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """An offer that applies: what it takes off, in all and line by line."""
+    """An offer that applies: what it gives, in all and where.
+
+    Attributes:
+        amount: the lines' amounts and ``shipping_amount`` together.
+        lines: in the order of the cart.
+        shipping_amount: taken off the shipping fee.
+        gifts: added for nothing.
+    """
 
     offer_id: str
     coupon_id: str
     amount: int
     lines: tuple[LineDiscount, ...]
+    shipping_amount: int = 0
+    gifts: tuple[Gift, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +48,10 @@ Outcome = Applied | Refused
 
 @dataclass(frozen=True, slots=True)
 class QuotedLine:
-    """One cart line with its price: ``payable = amount - discount``, all in minor units."""
+    """One cart line with its price: ``payable = amount - discount``, all in minor units.
+
+    ``tax`` is contained in ``payable`` where prices include tax, and comes on top elsewhere.
+    """
 
     line_id: str
     sku: str
@@ -47,18 +60,28 @@ class QuotedLine:
     amount: int
     discount: int
     payable: int
+    tax: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
     """A priced cart. Money in minor units.
 
-    ``discount_total`` is the sum of the lines' discounts and of the applied offers' amounts, and
-    ``payable = subtotal - discount_total + shipping``.
+    ``payable = subtotal - discount_total + shipping - shipping_discount``, plus ``tax`` where prices do
+    not include it.
 
     Attributes:
         lines: in the order of the cart.
         outcomes: one per offer, in the order in which the offers were given.
+        subtotal: the lines before any offer.
+        discount_total: the sum of the lines' discounts.
+        shipping: the fee before any offer.
+        payable: what the shopper pays.
+        shipping_discount: taken off the fee.
+        tax: of the lines and of shipping, after discounts.
+        shipping_tax: the part of ``tax`` that is on shipping.
+        prices_include_tax: whether ``tax`` is contained in the prices.
+        gifts: added for nothing, by sku.
     """
 
     lines: tuple[QuotedLine, ...]
@@ -67,6 +90,21 @@ class Quote:
     discount_total: int
     shipping: int
     payable: int
+    shipping_discount: int = 0
+    tax: int = 0
+    shipping_tax: int = 0
+    prices_include_tax: bool = True
+    gifts: tuple[Gift, ...] = ()
+
+    @property
+    def shipping_payable(self) -> int:
+        """What is left of the shipping fee."""
+        return self.shipping - self.shipping_discount
+
+    @property
+    def saved(self) -> int:
+        """What all offers took off together; equals the sum of the applied offers' amounts."""
+        return self.discount_total + self.shipping_discount
 
     @property
     def applied(self) -> tuple[Applied, ...]:

@@ -9,20 +9,31 @@ RefusalData = Mapping[str, int | str | datetime]
 
 
 class RefusalCode(StrEnum):
-    """Machine-stable reasons, in the order in which they are looked for.
+    """Machine-stable reasons. Conditions are checked in the order in which the offer has them.
 
-    ==========================  =============================================================
-    code                        data
-    ==========================  =============================================================
-    ``duplicate_offer``         (none)
-    ``expired``                 ``expired_at``
-    ``not_yet_valid``           ``usable_from``
-    ``no_eligible_products``    (none)
-    ``threshold_not_met``       ``required_amount``, ``eligible_amount``, ``missing_amount``
-    ``exclusive_conflict``      ``conflicting_offer_id``, ``conflicting_coupon_id``
-    ``group_taken``             the same two, and ``stacking_group``
-    ``nothing_to_discount``     (none)
-    ==========================  =============================================================
+    ===============================  =================================================================
+    code                             data
+    ===============================  =================================================================
+    ``duplicate_offer``              (none)
+    ``expired``                      ``expired_at``
+    ``not_yet_valid``                ``usable_from``
+    ``no_eligible_products``         (none)
+    ``threshold_not_met``            ``required_amount``, ``eligible_amount``, ``missing_amount``
+    ``quantity_not_met``             ``required_quantity``, ``eligible_quantity``, ``missing_quantity``
+    ``too_few_products``             the same three, counting different products
+    ``required_product_missing``     ``required_quantity``, ``missing_quantity``
+    ``forbidden_product_present``    ``sku``
+    ``too_few_orders``               ``minimum_order_number``, ``order_number``, ``missing_orders``
+    ``too_many_orders``              ``maximum_order_number``, ``order_number``
+    ``not_a_new_shopper``            ``days``
+    ``not_in_audience``              (none)
+    ``outside_hours``                ``opens_at``
+    ``channel_not_allowed``          ``channels``
+    ``region_not_allowed``           ``regions``
+    ``exclusive_conflict``           ``conflicting_offer_id``, ``conflicting_coupon_id``
+    ``group_taken``                  the same two, and ``stacking_group``
+    ``nothing_to_discount``          (none)
+    ===============================  =================================================================
     """
 
     DUPLICATE_OFFER = "duplicate_offer"
@@ -30,6 +41,17 @@ class RefusalCode(StrEnum):
     NOT_YET_VALID = "not_yet_valid"
     NO_ELIGIBLE_PRODUCTS = "no_eligible_products"
     THRESHOLD_NOT_MET = "threshold_not_met"
+    QUANTITY_NOT_MET = "quantity_not_met"
+    TOO_FEW_PRODUCTS = "too_few_products"
+    REQUIRED_PRODUCT_MISSING = "required_product_missing"
+    FORBIDDEN_PRODUCT_PRESENT = "forbidden_product_present"
+    TOO_FEW_ORDERS = "too_few_orders"
+    TOO_MANY_ORDERS = "too_many_orders"
+    NOT_A_NEW_SHOPPER = "not_a_new_shopper"
+    NOT_IN_AUDIENCE = "not_in_audience"
+    OUTSIDE_HOURS = "outside_hours"
+    CHANNEL_NOT_ALLOWED = "channel_not_allowed"
+    REGION_NOT_ALLOWED = "region_not_allowed"
     EXCLUSIVE_CONFLICT = "exclusive_conflict"
     GROUP_TAKEN = "group_taken"
     NOTHING_TO_DISCOUNT = "nothing_to_discount"

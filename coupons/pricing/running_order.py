@@ -1,85 +1,204 @@
 """An order's amounts while offers are applied to it one after another."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from coupons.pricing.benefits.base import DiscountableLine, EligiblePart, Grant
-from coupons.pricing.cart import CartLine
+from coupons.pricing.allocation import split
+from coupons.pricing.benefits.base import NO_UNITS, DiscountableLine, EligiblePart, Grant, UsedUnits
+from coupons.pricing.cart import Cart, CartLine
 from coupons.pricing.conditions.base import ConditionFacts
 from coupons.pricing.offer import Offer, ThresholdBase
 from coupons.pricing.quote import Applied, LineDiscount
+from coupons.pricing.scope import EVERYTHING, Scope
 
 
 class BrokenBenefitError(Exception):
-    """A benefit took less than nothing, or more than a line has room for."""
+    """A benefit took less than nothing, or more than there is room for."""
 
 
 @dataclass(slots=True)
 class RunningOrder:
-    """The only changing thing in the engine; it never leaves ``price_cart``.
+    """The only changing thing in the engine; it never leaves it.
+
+    Every line has free and used units. A line's amount lies on both; within each it lies evenly.
 
     Attributes:
-        lines: in the order that decides ties.
+        cart: its lines stand in the order that decides ties.
         amounts: what each line costs now.
+        shipping: what is left of the shipping fee.
         phase_amounts: what each line cost when the running phase began.
+        used_units: how many units of each line are used up.
+        used_amounts: what these cost now.
+        phase_used_amounts: what those that are used up now cost when the running phase began.
     """
 
-    lines: tuple[CartLine, ...]
+    cart: Cart
     amounts: list[int]
+    shipping: int
     phase_amounts: list[int]
+    used_units: list[int]
+    used_amounts: list[int]
+    phase_used_amounts: list[int]
+    # Shared by all copies of one order: which lines a scope covers never changes.
+    _positions: dict[Scope, list[int]] = field(default_factory=dict)
 
     @classmethod
-    def at_list_price(cls, lines: tuple[CartLine, ...]) -> "RunningOrder":
+    def at_list_price(cls, cart: Cart) -> "RunningOrder":
         """An order before any offer."""
-        amounts = [line.amount for line in lines]
-        return cls(lines=lines, amounts=amounts, phase_amounts=list(amounts))
+        amounts = [line.amount for line in cart.lines]
+        none = [0] * len(amounts)
+        return cls(cart, amounts, cart.shipping, list(amounts), none, list(none), list(none))
+
+    @property
+    def lines(self) -> tuple[CartLine, ...]:
+        """In the order that decides ties."""
+        return self.cart.lines
 
     def start_phase(self) -> None:
         """From here on, thresholds look at the amounts as they are now."""
         self.phase_amounts = list(self.amounts)
+        self.phase_used_amounts = list(self.used_amounts)
 
     def snapshot(self) -> "RunningOrder":
         """A copy that stays as it is while this order goes on; its phase begins now."""
-        return RunningOrder(self.lines, list(self.amounts), list(self.amounts))
+        return RunningOrder(
+            self.cart,
+            list(self.amounts),
+            self.shipping,
+            list(self.amounts),
+            list(self.used_units),
+            list(self.used_amounts),
+            list(self.used_amounts),
+            self._positions,
+        )
 
     def covered_by(self, offer: Offer) -> list[int]:
         """Positions of the lines in the offer's scope."""
-        return [i for i, line in enumerate(self.lines) if offer.scope.covers(line)]
+        return self._in(offer.scope)
 
-    def facts(self, offer: Offer, positions: list[int], now: datetime) -> ConditionFacts:
+    def reached_by(self, offer: Offer) -> list[int]:
+        """Positions of the lines that its benefit is given: those, and the ones in its ``get_scope``."""
+        covered, get_scope = self._in(offer.scope), offer.get_scope
+        return covered if get_scope is None else sorted({*covered, *self._in(get_scope)})
+
+    def _in(self, scope: Scope) -> list[int]:
+        if scope not in self._positions:
+            lines = enumerate(self.cart.lines)
+            self._positions[scope] = [i for i, line in lines if scope is EVERYTHING or scope.covers(line)]
+        return self._positions[scope]
+
+    def facts(self, offer: Offer, now: datetime) -> ConditionFacts:
         """What the offer's conditions may look at."""
-        lines = tuple(self.lines[i] for i in positions)
-        if offer.threshold_base is ThresholdBase.INITIAL:
-            eligible_amount = sum(line.amount for line in lines)
+        lines = self.cart.lines
+        positions = self.covered_by(offer)
+        if offer.consumes_units:
+            positions = [i for i in positions if self._free_units(i)]
+            quantity = sum([self._free_units(i) for i in positions])
         else:
-            eligible_amount = sum(self.phase_amounts[i] for i in positions)
-        return ConditionFacts(eligible_lines=lines, eligible_amount=eligible_amount, now=now)
+            quantity = sum([lines[i].quantity for i in positions])
+        return ConditionFacts(
+            eligible_lines=tuple([lines[i] for i in positions]),
+            eligible_amount=self.base_amount(offer),
+            eligible_quantity=quantity,
+            cart=self.cart,
+            now=now,
+        )
 
-    def part(self, positions: list[int]) -> EligiblePart:
-        """The lines at these positions as they stand now."""
-        return EligiblePart(tuple(DiscountableLine(self.lines[i], self.amounts[i]) for i in positions))
+    def base_amount(self, offer: Offer) -> int:
+        """What the offer's scope costs on its threshold base, in minor units."""
+        lines, positions = self.cart.lines, self.covered_by(offer)
+        is_initial = offer.threshold_base is ThresholdBase.INITIAL
+        if offer.consumes_units:
+            if is_initial:
+                return sum([lines[i].unit_price * self._free_units(i) for i in positions])
+            return sum([self.phase_amounts[i] - self.phase_used_amounts[i] for i in positions])
+        if is_initial:
+            return sum([lines[i].amount for i in positions])
+        return sum([self.phase_amounts[i] for i in positions])
+
+    def part(self, offer: Offer) -> EligiblePart:
+        """The lines that the offer reaches as they stand now."""
+        covered, reached = self.covered_by(offer), self.reached_by(offer)
+        lines, amounts, used_units, used_amounts = self.cart.lines, self.amounts, self.used_units, self.used_amounts
+        discountable = []
+        for i in reached:
+            line, amount = lines[i], amounts[i]
+            units, free_units, free_amount = line.quantity, line.quantity - used_units[i], amount - used_amounts[i]
+            if offer.consumes_units:
+                units, amount = free_units, free_amount
+            is_counted = reached is covered or i in covered
+            discountable.append(DiscountableLine(line, amount, units, free_units, free_amount, is_counted))
+        return EligiblePart(tuple(discountable), self.base_amount(offer), self.shipping)
 
     def take(self, offer: Offer, grant: Grant) -> Applied:
-        """Take a grant for the offer off the lines in its scope.
+        """Take a grant for the offer off the lines that it reaches, and off shipping.
 
         Raises:
-            BrokenBenefitError: when the grant does not fit the lines; nothing is taken then.
+            BrokenBenefitError: when the grant does not fit; nothing is taken then.
         """
-        positions = self.covered_by(offer)
-        part = self.part(positions)
-        if len(grant.line_amounts) != len(positions) or not all(
-            0 <= amount <= line.room for amount, line in zip(grant.line_amounts, part.lines, strict=True)
-        ):
-            raise BrokenBenefitError(f"{offer.benefit!r} granted {grant.line_amounts!r}")
-        for i, amount in zip(positions, grant.line_amounts, strict=True):
-            self.amounts[i] -= amount
+        positions = self.reached_by(offer)
+        used = grant.used_units or self._units_used_by(offer, positions)
+        if not self._fits(grant, used, positions):
+            raise BrokenBenefitError(f"{offer.benefit!r} granted {grant!r}")
+        discounts = []
+        for i, amount, (units, units_amount) in zip(positions, grant.line_amounts, used, strict=True):
+            if units:
+                self._use_units(i, units, units_amount, amount)
+            elif amount and self.used_units[i]:
+                self.used_amounts[i] -= self._share_of_used_units(i, amount)
+            if amount:
+                self.amounts[i] -= amount
+                discounts.append(LineDiscount(self.cart.lines[i].line_id, amount))
+        self.shipping -= grant.shipping_amount
         return Applied(
             offer_id=offer.offer_id,
             coupon_id=offer.coupon_id,
             amount=grant.amount,
-            lines=tuple(
-                LineDiscount(self.lines[i].line_id, amount)
-                for i, amount in zip(positions, grant.line_amounts, strict=True)
-                if amount
-            ),
+            lines=tuple(discounts),
+            shipping_amount=grant.shipping_amount,
+            gifts=grant.gifts,
         )
+
+    def _free_units(self, i: int) -> int:
+        return self.cart.lines[i].quantity - self.used_units[i]
+
+    def _units_used_by(self, offer: Offer, positions: list[int]) -> tuple[UsedUnits, ...]:
+        if not offer.consumes_units:
+            return (NO_UNITS,) * len(positions)
+        return tuple(UsedUnits(self._free_units(i), self.amounts[i] - self.used_amounts[i]) for i in positions)
+
+    def _fits(self, grant: Grant, used: tuple[UsedUnits, ...], positions: list[int]) -> bool:
+        if not len(grant.line_amounts) == len(used) == len(positions):
+            return False
+        if not 0 <= grant.shipping_amount <= self.shipping:
+            return False
+        for i, amount, (units, units_amount) in zip(positions, grant.line_amounts, used, strict=True):
+            line = self.cart.lines[i]
+            if units:
+                room = units_amount - line.floor_price * units
+                if units > self._free_units(i) or units_amount > self.amounts[i] - self.used_amounts[i]:
+                    return False
+            else:
+                room = self.amounts[i] - line.floor_price * line.quantity
+            if amount and not 0 < amount <= room:
+                return False
+        return True
+
+    def _use_units(self, i: int, units: int, units_amount: int, discount: int) -> None:
+        free_units = self._free_units(i)
+        phase_free_amount = self.phase_amounts[i] - self.phase_used_amounts[i]
+        # Rounded in favour of what is left, so that no threshold is missed by a fraction.
+        self.phase_used_amounts[i] += phase_free_amount * units // free_units
+        self.used_units[i] += units
+        self.used_amounts[i] += units_amount - discount
+
+    def _share_of_used_units(self, i: int, discount: int) -> int:
+        """The part of a line's discount that lies on its used units; each part keeps its floor."""
+        floor_price, used_units = self.cart.lines[i].floor_price, self.used_units[i]
+        used_amount = self.used_amounts[i]
+        free_amount = self.amounts[i] - used_amount
+        rooms = (
+            max(0, free_amount - floor_price * self._free_units(i)),
+            max(0, used_amount - floor_price * used_units),
+        )
+        return split(discount, (free_amount, used_amount), rooms)[1]

@@ -20,25 +20,23 @@ def order_of_application(offer: Offer) -> tuple[Phase, int, datetime, str]:
 
 
 def weigh(offer: Offer, order: RunningOrder, now: datetime) -> Grant | Unmet:
-    """What the offer would take off the order as it stands, or its own reason why nothing."""
+    """What the offer would give on the order as it stands, or its own reason why nothing."""
     if offer.expires_at is not None and now >= offer.expires_at:
         return Unmet(RefusalCode.EXPIRED, {"expired_at": offer.expires_at})
     if offer.usable_from is not None and now < offer.usable_from:
         return Unmet(RefusalCode.NOT_YET_VALID, {"usable_from": offer.usable_from})
 
-    positions = order.covered_by(offer)
-    if not positions:
+    if not order.covered_by(offer):
         return Unmet(RefusalCode.NO_ELIGIBLE_PRODUCTS)
-    facts = order.facts(offer, positions, now)
-    for condition in offer.conditions:
-        unmet = condition.check(facts)
-        if unmet is not None:
-            return unmet
+    if offer.conditions:
+        facts = order.facts(offer, now)
+        for condition in offer.conditions:
+            unmet = condition.check(facts)
+            if unmet is not None:
+                return unmet
 
-    grant = offer.benefit.grant(order.part(positions))
-    if grant.amount == 0:
-        return Unmet(RefusalCode.NOTHING_TO_DISCOUNT)
-    return grant
+    grant = offer.benefit.grant(order.part(offer))
+    return Unmet(RefusalCode.NOTHING_TO_DISCOUNT) if grant.is_nothing else grant
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from coupons.pricing.cart import CartLine
+from coupons.pricing.cart import Cart, CartLine
 from coupons.pricing.refusal import Unmet
 
 
@@ -13,13 +13,18 @@ class ConditionFacts:
     """What a condition may judge by.
 
     Attributes:
-        eligible_lines: the lines that the offer's scope covers; never empty.
+        eligible_lines: the lines that the offer's scope covers; with free units only, for an offer that
+            consumes units.
         eligible_amount: what they cost on the offer's threshold base, in minor units.
+        eligible_quantity: how many units they are.
+        cart: everything that is bought, by whom and where.
         now: the moment of the quote.
     """
 
     eligible_lines: tuple[CartLine, ...]
     eligible_amount: int
+    eligible_quantity: int
+    cart: Cart
     now: datetime
 
 

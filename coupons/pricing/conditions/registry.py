@@ -4,10 +4,24 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from coupons.pricing.conditions.base import Condition
+from coupons.pricing.conditions.buyer import Audience, NewShopper, OrderNumber
+from coupons.pricing.conditions.contains import Contains, ContainsNone
+from coupons.pricing.conditions.minimum_quantity import MinimumQuantity
 from coupons.pricing.conditions.minimum_spend import MinimumSpend
+from coupons.pricing.conditions.place import Channel, Region
+from coupons.pricing.conditions.weekday_and_hour import WeekdayAndHour
 
 CONDITIONS: Mapping[str, Callable[..., Condition]] = {
     "minimum_spend": MinimumSpend,
+    "minimum_quantity": MinimumQuantity,
+    "contains": Contains,
+    "contains_none": ContainsNone,
+    "order_number": OrderNumber,
+    "new_shopper": NewShopper,
+    "audience": Audience,
+    "weekday_and_hour": WeekdayAndHour,
+    "channel": Channel,
+    "region": Region,
 }
 
 

@@ -129,9 +129,16 @@ def assert_books_balance(priced: Quote, offers: Iterable[Offer]) -> None:
         assert 0 <= quoted.discount <= quoted.amount
         assert quoted.payable == quoted.amount - quoted.discount
     for applied in priced.applied:
-        assert applied.amount == sum(part.amount for part in applied.lines) > 0
+        on_lines = sum(part.amount for part in applied.lines)
+        assert applied.amount == on_lines + applied.shipping_amount
+        assert applied.amount > 0 or applied.gifts
+        assert all(part.amount > 0 for part in applied.lines)
+        assert applied.shipping_amount >= 0
     assert priced.subtotal == sum(quoted.amount for quoted in priced.lines)
     assert priced.discount_total == sum(discounts(priced))
-    assert priced.discount_total == sum(applied.amount for applied in priced.applied)
-    assert priced.payable == priced.subtotal - priced.discount_total + priced.shipping >= 0
+    assert priced.saved == sum(applied.amount for applied in priced.applied)
+    assert 0 <= priced.shipping_discount <= priced.shipping
+    assert priced.tax == sum(quoted.tax for quoted in priced.lines) + priced.shipping_tax
+    on_top = 0 if priced.prices_include_tax else priced.tax
+    assert priced.payable == priced.subtotal - priced.discount_total + priced.shipping_payable + on_top >= 0
     assert [outcome.offer_id for outcome in priced.outcomes] == [given.offer_id for given in offers]
