@@ -9,8 +9,10 @@ TEXTS = (
     gettext_noop("No results found"),
     gettext_noop("Reset filters"),
     gettext_noop("Return to site"),
+    gettext_noop("Search apps and models..."),
     gettext_noop("Select all rows"),
     gettext_noop("This page yielded into no results. Create a new item or reset your filters."),
+    gettext_noop("Type to search"),
     gettext_noop("Welcome back to"),
 )
 PASSWORD_TOO_SHORT = ngettext_lazy(
