@@ -168,6 +168,15 @@ class CodeBatchState(TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class CodeRefusal(TextChoices):
+    """Why a row of an imported file became no code."""
+
+    UNREADABLE = "unreadable", _("Not a code: letters and digits, at most 40")
+    USES = "uses", _("Not a number of uses")
+    DUPLICATE = "duplicate", _("Stands in the file twice")
+    TAKEN = "taken", _("There is this code already")
+
+
 class RedPacketSplit(TextChoices):
     """How a sum is cut into shares."""
 
@@ -179,6 +188,16 @@ class RedPacketSplit(TextChoices):
 class RedPacketState(TextChoices):
     OPEN = "open", _("Open")
     CLOSED = "closed", _("Closed")
+
+
+class RedPacketStanding(TextChoices):
+    """Where a red packet stands at a moment: its state, the clock and what is left."""
+
+    UPCOMING = "upcoming", _("Not open yet")
+    OPEN = "open", _("Open")
+    PAUSED = "paused", _("Paused")
+    ALL_TAKEN = "all_taken", _("All taken")
+    OVER = "over", _("Over")
 
 
 class GiftState(TextChoices):

@@ -72,6 +72,54 @@ class CodeInvalid(DomainError):
     message = _("This code is not valid.")
 
 
+class TooManyWrongCodes(DomainError):
+    """Codes and gift links are counted together. Data: `retry_after`."""
+
+    code = "too_many_wrong_codes"
+    status = 429
+    message = _("Too many wrong codes. Please wait a minute and try again.")
+
+
+# Giving away
+
+
+class GiftInvalid(DomainError):
+    """One answer for every secret that opens no gift, so that nobody learns which ones ever did."""
+
+    code = "gift_invalid"
+    status = 404
+    message = _("This gift is not there any more.")
+
+
+class GiftRefused(DomainError):
+    """Data: `reason` (`not_giftable`, `too_many_hands` or `own_gift`)."""
+
+    code = "gift_refused"
+    message = _("This coupon cannot be given away.")
+
+    @property
+    def sentence(self) -> str:
+        sentences = {
+            "too_many_hands": _("This coupon has been given away as often as it may be."),
+            "own_gift": _("This is your own gift. Take it back if you want to keep it."),
+        }
+        return str(sentences.get(self.data.get("reason", ""), self.message))
+
+
+class GiftLimitReached(DomainError):
+    """Data: `limit`, `resets_at`."""
+
+    code = "gift_limit_reached"
+    message = _("You have given away as many coupons as a day allows. Come back tomorrow.")
+
+
+class GiftClosed(DomainError):
+    """Data: `state`."""
+
+    code = "gift_closed"
+    message = _("This gift is not open any more.")
+
+
 # Using
 
 
@@ -191,3 +239,92 @@ class StockTooSmall(DomainError):
 class StockUnlimited(DomainError):
     code = "stock_unlimited"
     message = _("The stock of this coupon is unlimited.")
+
+
+# Red packets
+
+
+class PacketNotStarted(NotStarted):
+    """Data: `starts_at`."""
+
+    message = _("This red packet is not open yet.")
+
+
+class PacketEnded(Ended):
+    message = _("This red packet is over.")
+
+
+class PacketPaused(Paused):
+    message = _("This red packet is paused for the moment.")
+
+
+class PacketSoldOut(SoldOut):
+    message = _("All shares of this red packet have been taken.")
+
+
+class PacketNotEligible(NotEligible):
+    """Data: `reason` (`reserved` or `account_closed`)."""
+
+    message = _("The shares of this red packet are reserved for other shoppers.")
+
+    @property
+    def sentence(self) -> str:
+        if self.data.get("reason") == "account_closed":
+            return str(_("This account can no longer open red packets."))
+        return str(self.message)
+
+
+class PacketClosed(DomainError):
+    code = "packet_closed"
+    message = _("This red packet has been closed already.")
+
+
+class PacketTooSmall(DomainError):
+    """Data: `shares`: how many units of money there must be at least."""
+
+    code = "packet_too_small"
+    message = _("Every share needs at least the smallest coin.")
+
+
+class PacketTooLarge(DomainError):
+    """Data: `limit`."""
+
+    code = "packet_too_large"
+    message = _("A red packet has at most %(limit)d shares.")
+
+
+class NobodyBought(DomainError):
+    code = "nobody_bought"
+    message = _("Nobody bought anything in that time.")
+
+
+# Codes in bulk
+
+
+class PrefixInvalid(Invalid):
+    code = "prefix_invalid"
+    message = _("A prefix has letters and digits, at most 12.")
+
+
+class WrongBatchState(DomainError):
+    """Data: `state`."""
+
+    code = "wrong_batch_state"
+    message = _("This batch does not wait to be carried on.")
+
+
+class FileUnreadable(Invalid):
+    code = "file_unreadable"
+    message = _("This is neither a CSV file in UTF-8, UTF-16 or GB18030 nor an XLSX file.")
+
+
+class FileTooLarge(Invalid):
+    """Data: `limit` in rows or bytes."""
+
+    code = "file_too_large"
+    message = _("This file is larger than one import can be. Split it.")
+
+
+class FileEmpty(Invalid):
+    code = "file_empty"
+    message = _("There is no code in this file.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 from oauth2_provider.models import AccessToken, Application
 from rest_framework.test import APIClient
 
-from coupons.enums import BenefitType, ClaimChannel, CouponState, CouponStatus
-from coupons.models import Category, Claim, Code, Coupon, Product
+from coupons.enums import BenefitType, ClaimChannel, CouponState, CouponStatus, OrderState, RedPacketSplit
+from coupons.models import Budget, Category, Claim, Code, Coupon, Order, Product, RedPacket
 from coupons.offers import CartItem
 from coupons.services.claims import claim_create
+from coupons.services.red_packets import PacketPlan, red_packet_create
 from coupons.services.stock import stock_open
 from users.models import Profile, User
 
@@ -90,7 +92,7 @@ def make_coupon(
     fields.setdefault("benefit_type", BenefitType.AMOUNT_OFF)
     if fields["benefit_type"] == BenefitType.AMOUNT_OFF:
         fields.setdefault("amount_off", 10_00)
-    else:
+    elif fields["benefit_type"] == BenefitType.PERCENT_OFF:
         fields.setdefault("percent_off", 10)
     if "usable_days" not in fields:
         fields.setdefault("usable_until", LONG_FROM_NOW + timedelta(days=1))
@@ -106,6 +108,13 @@ _STATES = {
     CouponState.PAUSED: (CouponStatus.PAUSED, LONG_AGO, LONG_FROM_NOW),
     CouponState.ENDED: (CouponStatus.ENDED, LONG_AGO, LONG_FROM_NOW),
 }
+
+
+def make_budget(**fields: Any) -> Budget:
+    """A budget of 1,000.00 of which nothing is spent; amounts are in minor units."""
+    fields.setdefault("name", f"Budget {next(_number)}")
+    fields.setdefault("cap", 1_000_00)
+    return Budget.objects.create(**fields)
 
 
 def make_claim(
@@ -129,6 +138,51 @@ def make_code(*, coupon: Coupon | None = None, text: str = "WELCOME2026", **fiel
     """A code that everybody may share."""
     fields.setdefault("kind", "shared")
     return Code.objects.create(coupon=coupon or make_coupon(handout="code"), text=text, **fields)
+
+
+def make_red_packet(
+    *, owners: Iterable[User] = (), opens_at: datetime = LONG_AGO, ends_at: datetime = LONG_FROM_NOW, **changes: Any
+) -> RedPacket:
+    """An open red packet: 20.00 in ten equal shares, usable for 14 days.
+
+    Args:
+        owners: by purchase, for whom the shares are; each gets an order of 10.00 more than the one before.
+        changes: any other field of `PacketPlan`.
+    """
+    number = next(_number)
+    plan: dict[str, Any] = {
+        "title_en": f"Red packet {number}",
+        "title_zh": f"红包 {number}",
+        "split": RedPacketSplit.EQUAL,
+        "total": 20_00,
+        "share_count": 10,
+        "usable_days": 14,
+    }
+    for place, owner in enumerate(owners, start=1):
+        make_paid_order(shopper=owner, payable=place * 10_00)
+        plan |= {
+            "split": RedPacketSplit.BY_PURCHASE,
+            "share_count": None,
+            "bought_since": LONG_AGO,
+            "bought_until": LONG_FROM_NOW,
+        }
+    plan |= {"opens_at": opens_at, "ends_at": ends_at, **changes}
+    return red_packet_create(plan=PacketPlan(**plan), actor=None, now=LONG_AGO, rng=random.Random(number))
+
+
+def make_paid_order(*, shopper: User, payable: int, refunded: int = 0, paid_at: datetime = THAT_MORNING) -> Order:
+    """An order without coupons that was paid that morning; amounts in minor units."""
+    return Order.objects.create(
+        reference=f"SO-{next(_number)}",
+        shopper=shopper,
+        state=OrderState.REDEEMED,
+        subtotal=payable,
+        discount=0,
+        payable=payable,
+        refunded=refunded,
+        placed_at=paid_at,
+        redeemed_at=paid_at,
+    )
 
 
 def api_client_for(shopper: User, *, enforce_csrf_checks: bool = False) -> APIClient:

@@ -8,8 +8,17 @@ from itertools import pairwise
 
 from django.db.models import OuterRef, Subquery, Sum
 
-from coupons.enums import ClaimState
-from coupons.models import Claim, ClaimCounter, Coupon, Stock, StockBucket, StockMovement
+from coupons.enums import ClaimState, RedPacketState
+from coupons.models import (
+    Claim,
+    ClaimCounter,
+    Coupon,
+    RedPacket,
+    RedPacketShare,
+    Stock,
+    StockBucket,
+    StockMovement,
+)
 
 
 def assert_invariants(coupon: Coupon) -> None:
@@ -67,3 +76,20 @@ def assert_redemptions_are_the_sum_of_their_ledgers(claim: Claim) -> None:
         assert total == (redemption.amount if is_standing else 0)
         standing += is_standing
     assert standing == (claim.state == ClaimState.REDEEMED)
+
+
+def assert_red_packet_adds_up(packet: RedPacket) -> None:
+    """Shares make up the sum; each one taken is a claim of its shopper with its amount; the rest is returned."""
+    packet = RedPacket.objects.get(pk=packet.pk)
+    shares = list(RedPacketShare.objects.filter(packet=packet).select_related("claim"))
+    assert len(shares) == packet.share_count
+    assert sum(share.amount for share in shares) == packet.total
+    taken = [share for share in shares if share.claim is not None]
+    assert len({share.shopper_id for share in taken}) == len(taken)
+    for share in taken:
+        assert (share.claim.shopper_id, share.claim.amount_off) == (share.shopper_id, share.amount)
+    assert {share.claim_id for share in taken} == set(
+        Claim.objects.filter(coupon=packet.coupon, source=None).values_list("pk", flat=True)
+    )
+    left = sum(share.amount for share in shares if share.claim is None)
+    assert packet.returned == (left if packet.state == RedPacketState.CLOSED else 0)

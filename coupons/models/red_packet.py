@@ -4,13 +4,15 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from config.kernel.bilingual import in_active_language
 from config.kernel.ids import uuid7
 from config.kernel.money import MoneyField
-from coupons.enums import RedPacketSplit, RedPacketState
+from coupons.enums import CouponStatus, RedPacketSplit, RedPacketStanding, RedPacketState
 from coupons.models.claim import Claim
 from coupons.models.coupon import Coupon
 
@@ -19,6 +21,13 @@ class RedPacketQuerySet(models.QuerySet["RedPacket"]):
     def open_at(self, now: datetime) -> RedPacketQuerySet:
         """Packets whose shares can be grabbed at this moment, as far as there are any."""
         return self.filter(state=RedPacketState.OPEN, opens_at__lte=now, ends_at__gt=now)
+
+    def known(self) -> RedPacketQuerySet:
+        """Packets with what their look depends on: the coupon, and how many shares are taken (`taken_count`)."""
+        # The index of what is free is small where the rush has been, and never looks at what was taken.
+        free = RedPacketShare.objects.filter(packet=OuterRef("pk"), claim=None).order_by().values("packet")
+        free_count = Coalesce(Subquery(free.annotate(count=Count("pk")).values("count")), 0)
+        return self.select_related("coupon").annotate(taken_count=F("share_count") - free_count)
 
     def past_end(self, now: datetime) -> RedPacketQuerySet:
         """Packets whose time is over and whose remainder has not been returned yet."""
@@ -82,9 +91,33 @@ class RedPacket(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    def get_absolute_url(self) -> str:
+        return reverse("coupons:red_packet", args=[self.public_id])
+
     @property
     def title(self) -> str:
         return in_active_language(self.title_zh, self.title_en)
+
+    def standing(self, now: datetime) -> RedPacketStanding:
+        """Returns where a packet read by `known` stands at a moment."""
+        taken_count: int = self.taken_count  # type: ignore[attr-defined]  # annotated
+        if taken_count >= self.share_count:
+            return RedPacketStanding.ALL_TAKEN
+        if self.state == RedPacketState.CLOSED or now >= self.ends_at or self.coupon.status == CouponStatus.ENDED:
+            return RedPacketStanding.OVER
+        if self.coupon.status == CouponStatus.PAUSED:
+            return RedPacketStanding.PAUSED
+        return RedPacketStanding.OPEN if now >= self.opens_at else RedPacketStanding.UPCOMING
+
+
+class RedPacketShareQuerySet(models.QuerySet["RedPacketShare"]):
+    def free(self) -> RedPacketShareQuerySet:
+        """Shares that nobody has taken."""
+        return self.filter(claim=None)
+
+    def taken(self) -> RedPacketShareQuerySet:
+        """Shares that somebody has, the newest first."""
+        return self.filter(claim__isnull=False).order_by("-taken_at", "-pk")
 
 
 class RedPacketShare(models.Model):
@@ -103,6 +136,8 @@ class RedPacketShare(models.Model):
         Claim, on_delete=models.PROTECT, null=True, blank=True, related_name="red_packet_share"
     )
     taken_at = models.DateTimeField(_("taken"), null=True, blank=True)
+
+    objects = RedPacketShareQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("share")

@@ -50,6 +50,17 @@ def _wait_for_locks_as_long_as_it_takes() -> None:
             cursor.execute("SET lock_timeout = %s", [PATIENCE * 1000])
 
 
+def until_somebody_waits_for_a_lock() -> None:
+    """Returns as soon as another connection to this database waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    for _look in range(20_000):
+        with connection.cursor() as cursor:
+            cursor.execute(waiting)
+            if cursor.fetchone()[0]:
+                return
+    raise AssertionError("nobody waits for a lock")
+
+
 def tally(results: Iterable[Any]) -> Counter[str]:
     """Counts results by kind: `done`, or the name of the error's class."""
     return Counter(type(result).__name__ if isinstance(result, Exception) else "done" for result in results)

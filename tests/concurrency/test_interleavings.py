@@ -17,7 +17,7 @@ from coupons.services import stock as stock_service
 from coupons.services.claims import claim_create
 from coupons.services.stock import stock_take_one
 from tests import factories
-from tests.concurrency.crowd import PATIENCE
+from tests.concurrency.crowd import PATIENCE, until_somebody_waits_for_a_lock
 from tests.factories import NOW
 from tests.invariants import assert_invariants
 from users.models import User
@@ -70,7 +70,7 @@ def test_the_last_unit_comes_back_when_its_holder_gives_up(buckets: int) -> None
     with somebody_holds_a_unit_of(coupon) as may_give_up:
         waiter = Thread(target=wait_for_it)
         waiter.start()
-        _until_somebody_waits_for_a_lock()
+        until_somebody_waits_for_a_lock()
         may_give_up.set()
         waiter.join(timeout=PATIENCE)
     assert len(made) == 1
@@ -103,13 +103,3 @@ def test_a_lock_that_is_never_given_ends_in_busy_and_changes_nothing(buckets: in
     assert (refused.value.status, refused.value.retry_after) == (503, 1)
     assert coupon.stock.remaining() == 1
     assert_invariants(coupon)
-
-
-def _until_somebody_waits_for_a_lock() -> None:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    for _look in range(20_000):
-        with connection.cursor() as cursor:
-            cursor.execute(waiting)
-            if cursor.fetchone()[0]:
-                return
-    raise AssertionError("nobody waits: the shopper was answered while the last unit was still held")

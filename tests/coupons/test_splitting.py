@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from math import sqrt
 from statistics import fmean, pvariance
 
@@ -99,7 +100,7 @@ class TestInProportion:
         assert sum(shares) == total
         assert min(shares) >= 1
         by_weight = sorted(zip(weights, shares, strict=True))
-        for (less_paid, smaller), (more_paid, larger) in zip(by_weight, by_weight[1:], strict=False):
+        for (less_paid, smaller), (more_paid, larger) in pairwise(by_weight):
             assert less_paid == more_paid or smaller <= larger
 
 
