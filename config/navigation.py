@@ -26,6 +26,7 @@ GROUPS: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         _("Coupons"),
         (
             Entry(_("Coupons"), "confirmation_number", "admin:coupons_coupon_changelist", ("coupons.view_coupon",)),
+            Entry(_("Budgets"), "savings", "admin:coupons_budget_changelist", ("coupons.view_budget",)),
             Entry(_("Codes"), "password", "admin:coupons_code_changelist", ("coupons.view_code",)),
             Entry(_("Claims"), "redeem", "admin:coupons_claim_changelist", ("coupons.view_claim",)),
             Entry(_("Redemptions"), "price_check", "admin:coupons_redemption_changelist", ("coupons.view_redemption",)),

@@ -139,18 +139,23 @@ class DistinctRowsFormSet(PaginationInlineFormSet):
 
     distinct_by: tuple[str, ...] = ()
 
+    def kind_of_row(self, cleaned_data: dict[str, Any]) -> Any:
+        """Returns what only rows of the same kind must differ for."""
+        return None
+
     def clean(self) -> None:
         """Says beside a row that it stands there twice."""
         super().clean()
         for name in self.distinct_by:
             seen: set[Any] = set()
             for form in self.forms:
-                value = getattr(form, "cleaned_data", {}).get(name)
-                if form in self.deleted_forms or not value:
+                row = getattr(form, "cleaned_data", {})
+                value = row.get(name)
+                if form in self.deleted_forms or value in (None, ""):
                     continue
-                if value in seen:
+                if (self.kind_of_row(row), value) in seen:
                     form.add_error(name, gettext("This stands here twice."))
-                seen.add(value)
+                seen.add((self.kind_of_row(row), value))
 
 
 class PreparedChangeList(ChangeList):

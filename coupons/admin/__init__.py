@@ -1,6 +1,7 @@
 """The marketer's pages for coupons and what became of them."""
 
 from coupons.admin import shopper_sections
+from coupons.admin.budget import BudgetAdmin
 from coupons.admin.catalogue import CategoryAdmin, ProductAdmin
 from coupons.admin.claim import ClaimAdmin
 from coupons.admin.code import CodeAdmin
@@ -8,6 +9,7 @@ from coupons.admin.coupon import CouponAdmin
 from coupons.admin.order import OrderAdmin, RedemptionAdmin
 
 __all__ = [
+    "BudgetAdmin",
     "CategoryAdmin",
     "ClaimAdmin",
     "CodeAdmin",

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.dates import WEEKDAYS
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
@@ -17,17 +18,33 @@ from unfold.views import ChangeList
 
 from config.kernel.admin_filters import ShopDaysFilter
 from config.kernel.admin_history import HistoryModelAdmin
-from config.kernel.admin_tools import DistinctRowsFormSet, PreparedChangeList, ShopTabularInline, shop_window
+from config.kernel.admin_tools import PreparedChangeList, shop_window
 from config.kernel.clock import database_now
 from config.kernel.ids import as_uuid
 from coupons import wording
 from coupons.admin.coupon_actions import CouponActionsMixin
 from coupons.admin.coupon_filters import StateFilter, StockFilter
-from coupons.admin.coupon_form import FIELDS_OF_BENEFIT, STOCK_FIELDS, CouponForm, NewCouponForm
+from coupons.admin.coupon_form import (
+    AUDIENCE,
+    CONDITIONS,
+    FIGURES,
+    FURTHER_CONDITIONS,
+    HANDING_OUT,
+    STOCK_FIELDS,
+    TERMS,
+    TEXTS,
+    TOGETHER,
+    WINDOWS,
+    CouponForm,
+    NewCouponForm,
+)
+from coupons.admin.coupon_inlines import EnvelopeInline, ScopeInline, TierInline
 from coupons.admin.coupon_preview import preview_view
+from coupons.admin.coupon_switches import benefits_with, shown_for
 from coupons.codes import normalize_code
 from coupons.enums import BenefitType, CouponState, CouponStatus
-from coupons.models import Code, Coupon, ScopeEntry
+from coupons.models import Code, Coupon
+from coupons.models.coupon_checks import figures_of
 from coupons.selectors.coupon_figures import CouponFigures, coupon_figures, coupon_is_claimed
 from coupons.services.stock import stock_open
 
@@ -38,58 +55,11 @@ STATE_COLOURS = {
     CouponState.PAUSED: "warning",
     CouponState.ENDED: "default",
 }
-# What a shopper was promised with the claim.
-TERMS = (
-    "benefit_type",
-    "amount_off",
-    "percent_off",
-    "discount_cap",
-    "minimum_spend",
-    "threshold_base",
-    "stacking_group",
-    "is_exclusive",
-    "priority",
-)
+# Lists that a fixed coupon shows in words.
+SHOWN_WHEN_FIXED = {"weekdays": "show_weekdays", "channels": "show_channels", "regions": "show_regions"}
 HOW_TIMES_ARE_READ = _("All times are the shop's.")
 HOW_TIMES_ARE_READ_WHEN_CLAIMED = _("All times are the shop's. A change counts for claims made from now on.")
 WHY_FIXED = _("Shoppers hold this coupon already, so what it promises can no longer change. Clone it to offer another.")
-
-
-class ScopeFormSet(DistinctRowsFormSet):
-    distinct_by = ("category", "product")
-
-
-class ScopeInline(ShopTabularInline):
-    """Products and categories that the coupon counts; fixed from the first claim on."""
-
-    model = ScopeEntry
-    formset = ScopeFormSet
-    autocomplete_fields = ("category", "product")
-    verbose_name_plural = _("What it counts on (nothing here: everything)")
-    fields = ("mode", "category", "product")
-
-    def has_add_permission(self, request: HttpRequest, obj: Coupon | None = None) -> bool:
-        return _may_change_terms(request, obj)
-
-    def has_change_permission(self, request: HttpRequest, obj: Coupon | None = None) -> bool:
-        return _may_change_terms(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Coupon | None = None) -> bool:
-        return _may_change_terms(request, obj)
-
-    def has_view_permission(self, request: HttpRequest, obj: Coupon | None = None) -> bool:
-        user: Any = request.user
-        return user.has_perm("coupons.view_coupon") or user.has_perm("coupons.change_coupon")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ScopeEntry]:
-        return super().get_queryset(request).select_related("category", "product")
-
-
-def _may_change_terms(request: HttpRequest, coupon: Coupon | None) -> bool:
-    user: Any = request.user
-    if coupon is None or coupon.pk is None:
-        return user.has_perm("coupons.add_coupon")
-    return user.has_perm("coupons.change_coupon") and not coupon_is_claimed(coupon)
 
 
 class CouponChangeList(PreparedChangeList):
@@ -108,7 +78,8 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
     """Makes, publishes, watches and stops coupons. `status` is never a field: only services move it."""
 
     form = CouponForm
-    inlines = (ScopeInline,)
+    inlines = (TierInline, EnvelopeInline, ScopeInline)
+    autocomplete_fields = ("gift_product", "budgets")
     list_display = (
         "show_title",
         "show_state",
@@ -134,9 +105,7 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
     date_hierarchy = "claim_starts_at"
     change_form_before_template = "admin/coupons/coupon/preview.html"
     conditional_fields = {
-        "amount_off": "typeof benefit_type === 'undefined' || benefit_type == 'amount_off'",
-        "percent_off": "typeof benefit_type === 'undefined' || benefit_type == 'percent_off'",
-        "discount_cap": "typeof benefit_type === 'undefined' || benefit_type == 'percent_off'",
+        **{name: shown_for(benefits_with(name)) for name in FIGURES},
         "audience_tag": "typeof audience === 'undefined' || audience == 'tagged'",
         "stock_released": "!stock_is_unlimited",
         "stock_reserve": "!stock_is_unlimited",
@@ -160,35 +129,47 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Coupon | None = None) -> list[tuple[Any, dict[str, Any]]]:
         is_fixed = obj is not None and coupon_is_claimed(obj)
         why = {"description": WHY_FIXED} if is_fixed else {}
-        gives = ["title_zh", "title_en", "description_zh", "description_en", "benefit_type"]
-        chosen = [BenefitType(obj.benefit_type)] if is_fixed and obj is not None else list(BenefitType)
-        gives += [name for benefit_type in chosen for name in FIELDS_OF_BENEFIT[benefit_type]]
-        handing_out = ["limit_per_shopper", "limit_per_shopper_per_day", "limit_per_day", "handout"]
+        # A row of read-only figures that are all empty would only be in the way.
+        kept = figures_of(BenefitType(obj.benefit_type)) if is_fixed and obj is not None else set(FIGURES)
+        figures = [name for name in FIGURES if name in kept]
+        is_further = obj is not None and any(getattr(obj, name) not in (None, []) for name in FURTHER_CONDITIONS)
         standing: list[tuple[Any, dict[str, Any]]] = (
             [] if obj is None else [(None, {"fields": ["show_state_now", "show_stock_bars"]})]
         )
         return [
             *standing,
-            (_("What it gives"), {"fields": gives, **why}),
+            (_("What it gives"), {"fields": [*TEXTS, "benefit_type", *figures], **why}),
+            (_("When it counts"), {"fields": [*CONDITIONS], **why}),
             (
-                _("When it counts"),
-                {"fields": ["minimum_spend", "threshold_base", "is_exclusive", "stacking_group", "priority"], **why},
+                _("Further conditions"),
+                {
+                    "fields": [SHOWN_WHEN_FIXED.get(name, name) if is_fixed else name for name in FURTHER_CONDITIONS],
+                    "classes": [] if is_further else ["collapse"],
+                },
             ),
+            (_("Together with others"), {"fields": [*TOGETHER, "budgets"]}),
             (
                 _("Who and how many"),
-                {"fields": [*(STOCK_FIELDS if obj is None else ()), "audience", "audience_tag", *handing_out]},
+                {"fields": [*(STOCK_FIELDS if obj is None else ()), *AUDIENCE, *HANDING_OUT]},
             ),
             (
                 _("When usable"),
                 {
-                    "fields": ["claim_starts_at", "claim_ends_at", "usable_from", "usable_until", "usable_days"],
+                    "fields": [*WINDOWS],
                     "description": HOW_TIMES_ARE_READ if not is_fixed else HOW_TIMES_ARE_READ_WHEN_CLAIMED,
                 },
             ),
         ]
 
+    def get_inlines(self, request: HttpRequest, obj: Coupon | None) -> list[Any]:
+        """Returns the tables of rows that matter: of a coupon that cannot change any more, those of its benefit."""
+        inlines = list(super().get_inlines(request, obj))
+        if obj is None or not coupon_is_claimed(obj):
+            return inlines
+        return [each for each in inlines if obj.benefit_type in getattr(each, "benefits", {obj.benefit_type})]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Coupon | None = None) -> tuple[str, ...]:
-        shown = ("show_state_now", "show_stock_bars")
+        shown = ("show_state_now", "show_stock_bars", *SHOWN_WHEN_FIXED.values())
         return (*shown, *TERMS) if obj is not None and coupon_is_claimed(obj) else shown
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -274,6 +255,18 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
         return render_to_string(
             "admin/coupons/coupon/stock_bars.html", {"figures": coupon_figures([coupon.pk])[coupon.pk]}
         )
+
+    @display(description=_("weekdays"))
+    def show_weekdays(self, coupon: Coupon) -> str:
+        return ", ".join(str(WEEKDAYS[day]) for day in coupon.weekdays) or "–"
+
+    @display(description=_("channels"))
+    def show_channels(self, coupon: Coupon) -> str:
+        return ", ".join(coupon.channels) or "–"
+
+    @display(description=_("regions"))
+    def show_regions(self, coupon: Coupon) -> str:
+        return ", ".join(coupon.regions) or "–"
 
 
 def _figures(coupon: Coupon) -> CouponFigures:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import copy
 from datetime import datetime
 
 from django.conf import settings
@@ -101,6 +102,18 @@ class Claim(models.Model):
 
     def __str__(self) -> str:
         return f"{self.coupon} · {self.shopper}"
+
+    @property
+    def coupon_as_held(self) -> Coupon:
+        """The coupon with the terms of this claim in place of its own; only to be read, never saved."""
+        held = copy(self.coupon)
+        # What a shopper could have chosen no longer matters.
+        held._state.fields_cache["envelope"] = None
+        if self.amount_off is not None:
+            held.amount_off = self.amount_off
+        if self.minimum_spend is not None:
+            held.minimum_spend = self.minimum_spend
+        return held
 
     def state_at(self, now: datetime) -> ClaimState:
         """Returns the state as a shopper should see it: expired from its end on, before any job has run."""

@@ -64,6 +64,11 @@ def figures_of(benefit: BenefitType) -> set[str]:
     return figures
 
 
+def figures_needed_by(benefit: BenefitType) -> set[str]:
+    """Returns the columns without which a kind of benefit gives nothing."""
+    return _NEEDED[benefit]
+
+
 def _check_of(benefit: BenefitType) -> Q:
     check = Q(benefit_type=benefit)
     for column, test in _FIGURES.items():

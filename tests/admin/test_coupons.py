@@ -24,6 +24,11 @@ def page_of(coupon: Coupon, action: str = "change") -> str:
     return reverse(name, args=[coupon.pk])
 
 
+def empty_rows(*prefixes: str) -> dict[str, Any]:
+    """What a browser sends of tables without a row."""
+    return {f"{prefix}-{name}": "0" for prefix in prefixes for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
+
+
 def new_coupon(**changes: Any) -> dict[str, Any]:
     """What a browser sends from the empty form, filled in for 20.00 off from 100.00 on."""
     return {
@@ -35,10 +40,13 @@ def new_coupon(**changes: Any) -> dict[str, Any]:
         "amount_off": "20.00",
         "percent_off": "",
         "discount_cap": "",
+        "application": "whole",
         "minimum_spend": "100",
+        "minimum_quantity": "0",
         "threshold_base": "current",
         "stacking_group": "",
         "priority": "0",
+        "refund_policy": "prorata",
         "stock_released": "500",
         "stock_reserve": "50",
         "audience": "everyone",
@@ -46,6 +54,7 @@ def new_coupon(**changes: Any) -> dict[str, Any]:
         "limit_per_shopper": "1",
         "limit_per_shopper_per_day": "",
         "limit_per_day": "",
+        "handout": "showcase",
         "claim_starts_at_0": "2026-11-01",
         "claim_starts_at_1": "",
         "claim_ends_at_0": "2026-11-30",
@@ -55,8 +64,7 @@ def new_coupon(**changes: Any) -> dict[str, Any]:
         "usable_until_0": "",
         "usable_until_1": "",
         "usable_days": "14",
-        "scope_entries-TOTAL_FORMS": "0",
-        "scope_entries-INITIAL_FORMS": "0",
+        **empty_rows("tiers", "envelope", "scope_entries"),
         **changes,
     }
 
