@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hypothesis import settings
 
 from coupons.pricing import (
     EVERYTHING,
     AmountOff,
+    Application,
     Benefit,
     Cart,
     CartLine,
@@ -41,6 +42,7 @@ def line(
     floor_price: int = 0,
     category: str = "",
     line_id: str = "",
+    tax_rate: int = 0,
 ) -> CartLine:
     return CartLine(
         line_id=line_id or sku,
@@ -49,19 +51,20 @@ def line(
         unit_price=unit_price,
         quantity=quantity,
         floor_price=floor_price,
+        tax_rate=tax_rate,
     )
 
 
-def cart(*lines: CartLine, shipping: int = 0) -> Cart:
-    return Cart(lines=lines, shipping=shipping)
+def cart(*lines: CartLine, shipping: int = 0, **more: Any) -> Cart:
+    return Cart(lines=lines, shipping=shipping, **more)
 
 
-def amount_off(amount: int) -> AmountOff:
-    return AmountOff(amount)
+def amount_off(amount: int, application: str = "whole", **more: Any) -> AmountOff:
+    return AmountOff(amount, Application(application), **more)
 
 
-def percent_off(percent: float, cap: int | None = None) -> PercentOff:
-    return PercentOff(round(percent * 100), cap)
+def percent_off(percent: float, cap: int | None = None, application: str = "whole", **more: Any) -> PercentOff:
+    return PercentOff(round(percent * 100), cap, Application(application), **more)
 
 
 def offer(
@@ -78,6 +81,8 @@ def offer(
     threshold_base: ThresholdBase = ThresholdBase.CURRENT,
     usable_from: datetime | None = None,
     expires_at: datetime | None = None,
+    is_automatic: bool = False,
+    consumes_units: bool = False,
 ) -> Offer:
     if over is not None:
         conditions = (MinimumSpend(over), *conditions)
@@ -94,6 +99,8 @@ def offer(
         threshold_base=threshold_base,
         usable_from=usable_from,
         expires_at=expires_at,
+        is_automatic=is_automatic,
+        consumes_units=consumes_units,
     )
 
 
