@@ -11,4 +11,14 @@ SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "run code batches": {
+        "task": "coupons.tasks.run_code_batches",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "expire gifts": {
+        "task": "coupons.tasks.expire_gifts",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
 }

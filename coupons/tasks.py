@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from config.kernel.clock import database_now
-from coupons.services import expiry
+from coupons.services import code_batches, expiry, gifts
 
 
 @shared_task
@@ -18,3 +18,21 @@ def expire_claims() -> int:
 def release_expired_locks() -> int:
     """Releases orders that were not paid in time; returns how many."""
     return expiry.release_expired_locks(now=database_now())
+
+
+@shared_task
+def run_code_batch(batch_id: int) -> int:
+    """Makes or reads the codes of a batch; returns how many rows were finished."""
+    return code_batches.code_batch_run(batch_id=batch_id, now=database_now())
+
+
+@shared_task
+def run_code_batches() -> int:
+    """Goes on with batches that no worker heard of or that a crash left behind; returns how many rows."""
+    return code_batches.code_batches_run(now=database_now())
+
+
+@shared_task
+def expire_gifts() -> int:
+    """Gives coupons back that nobody accepted in time; returns how many."""
+    return gifts.expire_gifts(now=database_now())

@@ -86,3 +86,8 @@ class KeyRing:
 def blind_index(value: str, *, key: bytes, context: str) -> str:
     """Returns a keyed hash (HMAC-SHA-256) of a normalised value: equal values meet, nobody reads them back."""
     return hmac.new(key, f"{context}\0{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def token_checksum(token: str | bytes) -> str:
+    """Returns what is stored of a secret that its bearer presents: SHA-256, enough for one of 128 random bits."""
+    return hashlib.sha256(token.encode() if isinstance(token, str) else token).hexdigest()

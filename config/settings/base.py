@@ -34,6 +34,9 @@ DEBUG = False
 ALLOWED_HOSTS = names("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 CSRF_TRUSTED_ORIGINS = names("CSRF_TRUSTED_ORIGINS")
 
+# How many proxies in front of Quan append to X-Forwarded-For; 0: the header is the visitor's own invention.
+TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", default=0)
+
 # The shop
 SHOP_NAME = env.str("SHOP_NAME", default="Quan")
 SHOP_URL = env.str("SHOP_URL", default="http://127.0.0.1:8000").rstrip("/")
@@ -42,11 +45,17 @@ SHOP_CURRENCY = currency("SHOP_CURRENCY", default="CNY")
 DEMO_CHECKOUT = boolean("DEMO_CHECKOUT", default=False)
 ORDER_LOCK_LASTS = timedelta(minutes=whole_number("ORDER_LOCK_MINUTES", default=30, minimum=1))
 CLAIM_GRACE_EXTENSION = timedelta(days=whole_number("CLAIM_GRACE_DAYS", default=7))
+# A coupon may go through so many hands; a shopper offers so many a shop day; an offer lasts so long.
+GIFT_CHAIN_DEPTH = whole_number("GIFT_CHAIN_DEPTH", default=2)
+GIFTS_PER_DAY = whole_number("GIFTS_PER_DAY", default=5)
+GIFT_LASTS = timedelta(days=whole_number("GIFT_DAYS", default=3, minimum=1))
+# Wrong codes and wrong gift links a minute, after which a shopper, and an address, has to wait.
+WRONG_CODES_PER_SHOPPER = whole_number("WRONG_CODES_PER_SHOPPER", default=5, minimum=1)
+WRONG_CODES_PER_ADDRESS = whole_number("WRONG_CODES_PER_ADDRESS", default=5, minimum=1)
 
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
-    "unfold.contrib.import_export",
     "unfold.contrib.simple_history",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -60,7 +69,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "oauth2_provider",
-    "import_export",
     "simple_history",
     "axes",
     "csp",
@@ -156,6 +164,7 @@ AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "users.backends.hashed_identifier"
+AXES_CLIENT_IP_CALLABLE = "config.kernel.addresses.client_address"
 AXES_LOCKOUT_TEMPLATE = "users/locked_out.html"
 AXES_RESET_ON_SUCCESS = True
 

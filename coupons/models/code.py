@@ -50,13 +50,13 @@ class Code(models.Model):
     def __str__(self) -> str:
         return self.text
 
-    @property
-    def is_used_up(self) -> bool:
-        return self.maximum_uses is not None and self.used >= self.maximum_uses
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.normal = normalize_code(self.text)
         super().save(*args, **kwargs)
+
+    @property
+    def is_used_up(self) -> bool:
+        return self.maximum_uses is not None and self.used >= self.maximum_uses
 
 
 class CodeUse(models.Model):

@@ -65,3 +65,9 @@ class Gift(models.Model):
 
     def __str__(self) -> str:
         return f"{self.claim} → {self.recipient or '…'}"
+
+    def state_at(self, now: datetime) -> GiftState:
+        """Returns the state as it should be shown: expired from its end on, before any job has run."""
+        if self.state == GiftState.OFFERED and now >= self.expires_at:
+            return GiftState.EXPIRED
+        return GiftState(self.state)

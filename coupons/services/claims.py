@@ -115,7 +115,8 @@ def _claim(
         # Read inside the transaction: one that begins after a pause was committed sees the pause.
         coupon, stock, left = _read(coupon_id)
         _refuse_unless_open(coupon, now)
-        _refuse_unless_eligible(coupon, shopper, now, with_code=code is not None)
+        _refuse_unless_handed_out(coupon, with_code=code is not None)
+        refuse_unless_in_audience(coupon, shopper, now)
         _refuse_unless_fitting(coupon, terms)
         # A look without locks that spares most of a sold-out rush the rest; zero here is zero in truth.
         if not stock.is_unlimited and not left:
@@ -150,10 +151,14 @@ def _refuse_unless_open(coupon: Coupon, now: datetime) -> None:
             raise Ended
 
 
-def _refuse_unless_eligible(coupon: Coupon, shopper: User, now: datetime, *, with_code: bool) -> None:
+def refuse_unless_in_audience(coupon: Coupon, shopper: User, now: datetime) -> None:
+    """Refuses a shopper whom a coupon is not meant for.
+
+    Raises:
+        NotEligible: with `reason`.
+    """
     if not shopper.is_active:
         raise NotEligible(reason="account_closed")
-    _refuse_unless_handed_out(coupon, with_code=with_code)
     if coupon.audience == AudienceKind.NEW_SHOPPERS and has_ordered(shopper):
         raise NotEligible(reason="new_shoppers_only")
     if (

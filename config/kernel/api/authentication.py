@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from django.contrib.auth.models import AnonymousUser
 from oauth2_provider.models import AccessToken
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
@@ -11,6 +9,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 
 from config.kernel.api.errors import CsrfFailed, InvalidToken
+from config.kernel.crypto import token_checksum
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -28,7 +27,7 @@ class BearerAuthentication(BaseAuthentication):
         scheme, _, token = get_authorization_header(request).partition(b" ")
         if scheme.lower() != b"bearer":
             return None
-        checksum = hashlib.sha256(token.strip()).hexdigest()
+        checksum = token_checksum(token.strip())
         known = AccessToken.objects.select_related("application").filter(token_checksum=checksum).first()
         if known is None or known.application is None or not known.is_valid():
             raise InvalidToken

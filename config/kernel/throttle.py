@@ -1,0 +1,125 @@
+"""How often something may be tried: a counter that many processes share.
+
+It lives in Redis, where one script reads, decides and counts in one step. When Redis is away, every process counts
+for itself: the limit then holds in each process rather than over all of them, which is looser by the number of
+processes and never open. The database takes no part: what is counted are refusals, and their transactions roll back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from threading import Lock
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django_redis import get_redis_connection
+from redis.exceptions import RedisError
+
+PREFIX = "quan:throttle:"
+# Refuses without counting, so that asking on does not prolong the wait.
+HIT = """
+local count = tonumber(redis.call('GET', KEYS[1]) or '0')
+if count >= tonumber(ARGV[1]) then
+    local left = redis.call('PTTL', KEYS[1])
+    if left < 0 then
+        redis.call('PEXPIRE', KEYS[1], ARGV[2])
+        left = tonumber(ARGV[2])
+    end
+    return math.max(left, 1)
+end
+if redis.call('INCR', KEYS[1]) == 1 then
+    redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return 0
+"""
+GIVE_BACK = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then
+    redis.call('DECR', KEYS[1])
+end
+return 0
+"""
+# After Redis failed it is left alone for so many seconds, so that a hanging one does not slow every try down.
+REST_AFTER_FAILURE = 5.0
+# Keys that one process counts while Redis is away; the oldest make room.
+LOCAL_KEYS = 50_000
+
+logger = structlog.get_logger(__name__)
+
+
+class LocalCounter:
+    """The same counter in the memory of one process."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def hit(self, key: str, limit: int, window: int) -> int | None:
+        """Counts one try; returns the seconds to wait instead when there were too many."""
+        now = time.monotonic()
+        with self._lock:
+            count, ends_at = self._counts.get(key, (0, 0.0))
+            if now >= ends_at:
+                count, ends_at = 0, now + window
+                self._counts.pop(key, None)
+            if count >= limit:
+                return _whole_seconds(1000 * (ends_at - now))
+            self._counts[key] = (count + 1, ends_at)
+            if len(self._counts) > LOCAL_KEYS:
+                self._counts.popitem(last=False)
+            return None
+
+    def give_back(self, key: str) -> None:
+        """Uncounts one try."""
+        with self._lock:
+            count, ends_at = self._counts.get(key, (0, 0.0))
+            if count > 0:
+                self._counts[key] = (count - 1, ends_at)
+
+
+class Throttle:
+    """Counts tries by key over windows that begin with the first of them."""
+
+    def __init__(self) -> None:
+        self._local = LocalCounter()
+        self._rests_until = 0.0
+
+    def hit(self, key: str, *, limit: int, window: int) -> int | None:
+        """Counts one try of `key`.
+
+        Args:
+            limit: tries that a window allows.
+            window: in seconds, from the first try on.
+
+        Returns:
+            None when it was counted; otherwise after how many seconds the next one may be, and nothing was counted.
+        """
+        answer = self._ask(HIT, key, limit, 1000 * window)
+        if answer is None:
+            return self._local.hit(key, limit, window)
+        return _whole_seconds(answer) if answer else None
+
+    def give_back(self, key: str) -> None:
+        """Uncounts one try that turned out right."""
+        if self._ask(GIVE_BACK, key) is None:
+            self._local.give_back(key)
+
+    def _ask(self, script: str, key: str, *arguments: int) -> int | None:
+        if not settings.REDIS_URL or time.monotonic() < self._rests_until:
+            return None
+        try:
+            redis: Any = get_redis_connection("default")
+            return int(redis.eval(script, 1, PREFIX + key, *arguments))
+        except (RedisError, NotImplementedError, ImproperlyConfigured, OSError) as error:
+            self._rests_until = time.monotonic() + REST_AFTER_FAILURE
+            logger.warning("throttle_counts_locally", reason=type(error).__name__)
+            return None
+
+
+def _whole_seconds(milliseconds: float) -> int:
+    return max(1, -(-int(milliseconds) // 1000))
+
+
+throttle = Throttle()
