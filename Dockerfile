@@ -21,6 +21,7 @@ RUN python -m config.catalogues compile \
        BLIND_INDEX_KEY=only-while-the-image-is-built-000000 \
        FIELD_ENCRYPTION_KEYS=build:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= \
        DATABASE_URL=sqlite://:memory: \
+       SHOP_URL=https://coupons.example.com EMAIL_URL=dummymail:// \
        python manage.py collectstatic --noinput \
     && useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin quan
 USER quan

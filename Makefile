@@ -10,6 +10,7 @@ PACKAGES := config users coupons campaigns analytics
 RANDOM_TEXT = $$(head -c 48 /dev/urandom | base64 | tr -d '\n')
 RANDOM_KEY = $$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '\n')
 PRODUCTION := DJANGO_SETTINGS_MODULE=config.settings.production DATABASE_URL=sqlite://:memory: \
+	SHOP_URL=https://coupons.example.com EMAIL_URL=smtp://mail.example.com \
 	SECRET_KEY="$(RANDOM_TEXT)" BLIND_INDEX_KEY="$(RANDOM_TEXT)" FIELD_ENCRYPTION_KEYS="lint:$(RANDOM_KEY)"
 TESTING := DJANGO_SETTINGS_MODULE=config.settings.test DATABASE_URL=sqlite://:memory:
 

@@ -8,6 +8,7 @@ import secrets
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
 os.environ.setdefault("BLIND_INDEX_KEY", secrets.token_urlsafe(48))
 os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "run:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+os.environ.update(SHOP_URL="http://127.0.0.1", EMAIL_URL="dummymail://")
 os.environ.update(SECURE_SSL_REDIRECT="false", LOG_FORMAT="json", ALLOWED_HOSTS="127.0.0.1", SHOP_LANGUAGE="en")
 
 # After the environment is complete.

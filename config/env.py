@@ -42,6 +42,13 @@ def _text(name: str, default: str) -> str:
     return env.str(name, default="").strip() or default
 
 
+def require(*names: str) -> None:
+    """Refuses to go on with a developer's default where the real value must be said."""
+    missing = [name for name in names if not _text(name, "")]
+    if missing:
+        raise ImproperlyConfigured(f"Set {', '.join(missing)}: production has no default for it. See .env.example.")
+
+
 def boolean(name: str, *, default: bool) -> bool:
     """Returns true or false; refuses what reads like neither, since a mistyped "true" must not switch a guard off."""
     text = _text(name, str(default)).lower()

@@ -1,7 +1,10 @@
 """Production: HTTPS only, JSON logs, hashed static files."""
 
-from config.env import boolean, whole_number
+from config.env import boolean, require, whole_number
 from config.settings.base import *  # noqa: F403
+
+# Links in messages would point at this machine, and messages would end on the console as if they had been sent.
+require("SHOP_URL", "EMAIL_URL")
 
 # A shop that listens on plain HTTP behind a proxy names the header by which the proxy says "this was HTTPS".
 if boolean("TRUST_FORWARDED_PROTO", default=False):

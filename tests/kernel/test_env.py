@@ -101,3 +101,12 @@ def test_a_mail_server_is_read_with_its_encryption(monkeypatch) -> None:
         587,
         True,
     )
+
+
+def test_production_has_no_default_for_what_only_the_shop_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_URL", "https://coupons.example.com")
+    monkeypatch.setenv("EMAIL_URL", " ")
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL"):
+        env.require("SHOP_URL", "EMAIL_URL")
+    monkeypatch.setenv("EMAIL_URL", "smtp://mail.example.com")
+    env.require("SHOP_URL", "EMAIL_URL")
