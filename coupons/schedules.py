@@ -21,4 +21,9 @@ SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "close red packets": {
+        "task": "coupons.tasks.close_red_packets",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
 }

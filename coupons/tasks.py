@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from config.kernel.clock import database_now
-from coupons.services import code_batches, expiry, gifts
+from coupons.services import code_batches, expiry, gifts, red_packets
 
 
 @shared_task
@@ -36,3 +36,9 @@ def run_code_batches() -> int:
 def expire_gifts() -> int:
     """Gives coupons back that nobody accepted in time; returns how many."""
     return gifts.expire_gifts(now=database_now())
+
+
+@shared_task
+def close_red_packets() -> int:
+    """Closes red packets whose time is over and returns what nobody grabbed; returns how many."""
+    return red_packets.close_red_packets(now=database_now())

@@ -129,3 +129,35 @@ PRODUCT: dict[str, Any] = {
     "price": "60.00",
     "category": "fluid-milk",
 }
+
+PACKET_ID = "0197a3c2-7dac-7f55-8e60-3b4c5d6e7f80"
+
+RED_PACKET_SHARE: dict[str, Any] = {
+    "red_packet": PACKET_ID,
+    "amount": "6.66",
+    "taken_at": "2026-11-21T04:00:00Z",
+    "claim": {
+        **CLAIM,
+        "coupon": {
+            **COUPON_SUMMARY,
+            "title": "Weekend red packet",
+            "headline": "Cash",
+            "benefit": {"type": "cash", "amount_off": None, "percent_off": None, "discount_cap": None},
+            "minimum_spend": "0.00",
+        },
+        "channel": "red_packet",
+    },
+}
+
+RED_PACKET: dict[str, Any] = {
+    "id": PACKET_ID,
+    "title": "Weekend red packet",
+    "split": "random",
+    "total": "200.00",
+    "share_count": 66,
+    "taken_count": 12,
+    "opens_at": "2026-11-21T04:00:00Z",
+    "ends_at": "2026-11-22T16:00:00Z",
+    "state": "open",
+    "share": RED_PACKET_SHARE,
+}

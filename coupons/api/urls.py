@@ -1,6 +1,6 @@
 from django.urls import path
 
-from coupons.api.views import catalogue, checkout, claims, quotes
+from coupons.api.views import catalogue, checkout, claims, quotes, red_packets
 
 urlpatterns = [
     path("coupons", catalogue.CouponsView.as_view(), name="coupons"),
@@ -14,4 +14,6 @@ urlpatterns = [
     path("orders/<uuid:public_id>/redeem", checkout.OrderRedeemView.as_view(), name="order_redeem"),
     path("orders/<uuid:public_id>/release", checkout.OrderReleaseView.as_view(), name="order_release"),
     path("orders/<uuid:public_id>/refund", checkout.OrderRefundView.as_view(), name="order_refund"),
+    path("red-packets/<uuid:public_id>", red_packets.RedPacketView.as_view(), name="red_packet"),
+    path("red-packets/<uuid:public_id>/grab", red_packets.RedPacketGrabView.as_view(), name="red_packet_grab"),
 ]

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from rest_framework.test import APIClient
 
 from tests.api.calls import get, post
-from tests.factories import make_claim, make_coupon, make_product
+from tests.factories import make_claim, make_coupon, make_product, make_red_packet
 from users.models import User
 
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -64,6 +64,7 @@ def test_every_write_under_a_key_says_so(schema: dict[str, Any]) -> None:
         "POST /api/v1/orders/{public_id}/redeem",
         "POST /api/v1/orders/{public_id}/release",
         "POST /api/v1/orders/{public_id}/refund",
+        "POST /api/v1/red-packets/{public_id}/grab",
     }
 
 
@@ -80,7 +81,7 @@ def test_every_example_is_what_its_schema_says(schema: dict[str, Any]) -> None:
 def test_every_answer_is_what_the_schema_says(schema: dict[str, Any], shopper: User, shopper_client: APIClient) -> None:
     claim, product, coupon = make_claim(shopper=shopper), make_product(), make_coupon()
     cart = {"lines": [{"sku": product.sku, "quantity": 2}], "claims": [str(claim.public_id)]}
-    order = post(shopper_client, "orders", {**cart, "reference": "SO-1"})
+    order, packet = post(shopper_client, "orders", {**cart, "reference": "SO-1"}), make_red_packet()
     answers = {
         ("get", "coupons"): get(shopper_client, "coupons"),
         ("get", "coupons/{public_id}"): get(shopper_client, f"coupons/{coupon.public_id}"),
@@ -94,6 +95,8 @@ def test_every_answer_is_what_the_schema_says(schema: dict[str, Any], shopper: U
         ("get", "orders/{public_id}"): get(shopper_client, f"orders/{order.json()['id']}"),
         ("post", "orders/{public_id}/redeem"): post(shopper_client, f"orders/{order.json()['id']}/redeem"),
         ("post", "orders/{public_id}/refund"): post(shopper_client, f"orders/{order.json()['id']}/refund"),
+        ("post", "red-packets/{public_id}/grab"): post(shopper_client, f"red-packets/{packet.public_id}/grab", {}),
+        ("get", "red-packets/{public_id}"): get(shopper_client, f"red-packets/{packet.public_id}"),
         ("get", "claims/{public_id} "): get(shopper_client, "claims/00000000-0000-0000-0000-000000000000"),
     }
 

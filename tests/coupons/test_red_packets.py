@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from io import StringIO
 from time import perf_counter
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db.models import Sum
 
+from coupons import tasks
 from coupons.enums import ClaimChannel, ClaimState, CouponStatus, RedPacketSplit, RedPacketStanding, RedPacketState
 from coupons.errors import (
     NobodyBought,
@@ -243,6 +246,16 @@ class TestClosing:
         packet.refresh_from_db()
         assert (packet.state, packet.returned, packet.closed_at) == (RedPacketState.CLOSED, 14_00, IN_AN_HOUR)
         assert_red_packet_adds_up(packet)
+
+    @pytest.mark.reliability(26)
+    def test_the_task_and_the_command_close_what_is_over(self) -> None:
+        packets = [make_red_packet(ends_at=LONG_AGO + timedelta(days=1)) for _ in range(2)]
+        out = StringIO()
+        call_command("close_red_packets", stdout=out)
+        assert out.getvalue() == "Closed 2 red packets.\n"
+        assert tasks.close_red_packets() == 0
+        for packet in packets:
+            assert_red_packet_adds_up(packet)
 
     def test_not_before_its_end(self) -> None:
         packet = make_red_packet(ends_at=IN_AN_HOUR)
