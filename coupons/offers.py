@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.conf import settings
 
 from config.kernel.errors import Invalid
-from coupons.enums import BenefitType, ScopeMode
+from coupons.enums import BenefitType, Handout, OrderState
 from coupons.errors import CartTooLarge, ProductUnknown
-from coupons.models import Category, Claim, Coupon, Product
-from coupons.pricing import (
-    AmountOff,
-    Benefit,
-    Cart,
-    CartLine,
-    Condition,
-    MinimumSpend,
-    Offer,
-    PercentOff,
-    Phase,
-    Scope,
-    ThresholdBase,
-)
+from coupons.models import Category, Claim, Coupon, Order, Product
+from coupons.pricing import Buyer, Cart, CartLine, Offer, ThresholdBase
+from coupons.pricing.cart import UNKNOWN_BUYER
+from coupons.terms import benefit_of, conditions_of, phase_of, scope_of
+from users.models import Tag, User
 
 MAXIMUM_LINES = 200
 MAXIMUM_QUANTITY = 9_999
@@ -75,8 +69,22 @@ def read_items(items: Sequence[CartItem]) -> list[PricedItem]:
     return priced
 
 
-def cart_of(items: Iterable[PricedItem], *, shipping: int) -> Cart:
-    """Returns the engine's cart."""
+def cart_of(
+    items: Iterable[PricedItem],
+    *,
+    shipping: int,
+    channel: str = "",
+    region: str = "",
+    buyer: Buyer = UNKNOWN_BUYER,
+) -> Cart:
+    """Returns the engine's cart.
+
+    Args:
+        shipping: the shop's shipping fee in minor units.
+        channel: where the order is placed, such as `web`; upper or lower case is the same.
+        region: where it goes.
+        buyer: facts of the shopper, from `buyer_of`.
+    """
     return Cart(
         lines=tuple(
             CartLine(
@@ -86,63 +94,85 @@ def cart_of(items: Iterable[PricedItem], *, shipping: int) -> Cart:
                 unit_price=item.unit_price,
                 quantity=item.quantity,
                 floor_price=min(item.product.floor_price, item.unit_price),
+                tax_rate=int(item.product.tax_rate * 100),
             )
             for item in items
         ),
         shipping=shipping,
+        prices_include_tax=settings.SHOP_PRICES_INCLUDE_TAX,
+        buyer=buyer,
+        channel=channel.strip().casefold(),
+        region=region.strip().casefold(),
+    )
+
+
+def buyer_of(shopper: User | None, now: datetime) -> Buyer:
+    """Returns what conditions may know of a shopper; two queries, none for a visitor.
+
+    Orders that were paid and not given back count; the one being placed does not yet.
+    """
+    if shopper is None:
+        return UNKNOWN_BUYER
+    return Buyer(
+        order_count=Order.objects.filter(shopper=shopper, state=OrderState.REDEEMED).count(),
+        registered_at=shopper.joined_at,
+        tags=frozenset(Tag.objects.active(now).filter(shopper=shopper).values_list("name", flat=True)),
+    )
+
+
+def parts_of_offers(prefix: str = "") -> tuple[str, ...]:
+    """Returns what to prefetch so that an offer needs no further query.
+
+    Args:
+        prefix: how the coupon is reached, such as `coupon__` from claims.
+    """
+    return tuple(
+        f"{prefix}{part}" for part in ("scope_entries__category", "scope_entries__product", "tiers", "gift_product")
     )
 
 
 def offer_of(claim: Claim) -> Offer:
-    """Returns the engine's offer for a claim; its coupon's scope entries should be prefetched."""
-    coupon = claim.coupon
-    scope = _scope_of(coupon)
-    narrow = bool(scope.include_skus or scope.include_categories)
-    return Offer(
-        offer_id=str(claim.public_id),
-        coupon_id=str(coupon.public_id),
-        benefit=_benefit_of(coupon),
-        phase=Phase.PRODUCT if narrow else Phase.ORDER,
-        conditions=_conditions_of(coupon),
-        scope=scope,
-        priority=coupon.priority,
-        # Without a group of its own a coupon still counts once on an order, however many claims of it are held.
-        stacking_group=coupon.stacking_group or f"coupon:{coupon.public_id}",
-        exclusive=coupon.is_exclusive,
-        threshold_base=ThresholdBase(coupon.threshold_base),
-        usable_from=claim.usable_from,
-        expires_at=claim.expires_at,
+    """Returns the engine's offer for a claim; `parts_of_offers` of its coupon should be prefetched."""
+    coupon = claim.coupon_as_held
+    offer = _offer(coupon, offer_id=str(claim.public_id))
+    # Without a group of its own a coupon still counts once on an order, however many claims of it are held; of
+    # cash a shopper may spend several shares.
+    is_cash = coupon.benefit_type == BenefitType.CASH
+    group = coupon.stacking_group or ("" if is_cash else f"coupon:{coupon.public_id}")
+    return replace(offer, stacking_group=group, usable_from=claim.usable_from, expires_at=claim.expires_at)
+
+
+def offer_of_promotion(coupon: Coupon) -> Offer:
+    """Returns the engine's offer for a coupon that applies by itself, as long as it is handed out."""
+    offer = _offer(coupon, offer_id=f"promotion:{coupon.public_id}")
+    return replace(
+        offer,
+        is_automatic=True,
+        stacking_group=coupon.stacking_group,
+        usable_from=coupon.claim_starts_at,
+        expires_at=coupon.claim_ends_at,
     )
 
 
-def _benefit_of(coupon: Coupon) -> Benefit:
-    match BenefitType(coupon.benefit_type):
-        case BenefitType.AMOUNT_OFF:
-            assert coupon.amount_off is not None
-            return AmountOff(coupon.amount_off)
-        case BenefitType.PERCENT_OFF:
-            assert coupon.percent_off is not None
-            return PercentOff(basis_points=int(coupon.percent_off * 100), cap=coupon.discount_cap)
-        case unpriced:
-            raise ValueError(f"no price for {unpriced}")
+def automatic_promotions(now: datetime) -> list[Coupon]:
+    """Returns the coupons that apply by themselves at this moment, ready for `offer_of_promotion`."""
+    coupons = Coupon.objects.live(now).filter(handout=Handout.AUTOMATIC)
+    return list(coupons.prefetch_related(*parts_of_offers()).order_by("pk"))
 
 
-def _conditions_of(coupon: Coupon) -> tuple[Condition, ...]:
-    return (MinimumSpend(coupon.minimum_spend),) if coupon.minimum_spend else ()
-
-
-def _scope_of(coupon: Coupon) -> Scope:
-    keys: dict[tuple[str, str], set[str]] = {}
-    for entry in coupon.scope_entries.all():
-        if entry.category is not None:
-            keys.setdefault((entry.mode, "category"), set()).add(entry.category.key)
-        elif entry.product is not None:
-            keys.setdefault((entry.mode, "sku"), set()).add(entry.product.sku)
-    return Scope(
-        include_skus=frozenset(keys.get((ScopeMode.INCLUDE, "sku"), ())),
-        include_categories=frozenset(keys.get((ScopeMode.INCLUDE, "category"), ())),
-        exclude_skus=frozenset(keys.get((ScopeMode.EXCLUDE, "sku"), ())),
-        exclude_categories=frozenset(keys.get((ScopeMode.EXCLUDE, "category"), ())),
+def _offer(coupon: Coupon, *, offer_id: str) -> Offer:
+    scope = scope_of(coupon)
+    return Offer(
+        offer_id=offer_id,
+        coupon_id=str(coupon.public_id),
+        benefit=benefit_of(coupon),
+        phase=phase_of(coupon, scope),
+        conditions=conditions_of(coupon),
+        scope=scope,
+        priority=coupon.priority,
+        exclusive=coupon.is_exclusive,
+        threshold_base=ThresholdBase(coupon.threshold_base),
+        consumes_units=coupon.consumes_units,
     )
 
 

@@ -41,6 +41,8 @@ TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", default=0)
 SHOP_NAME = env.str("SHOP_NAME", default="Quan")
 SHOP_URL = env.str("SHOP_URL", default="http://127.0.0.1:8000").rstrip("/")
 SHOP_CURRENCY = currency("SHOP_CURRENCY", default="CNY")
+# Whether prices contain their tax, or it is added to what is paid.
+SHOP_PRICES_INCLUDE_TAX = boolean("SHOP_PRICES_INCLUDE_TAX", default=True)
 # Lets a signed-in shopper place, pay and cancel orders on the demo cart; a real shop does that by API.
 DEMO_CHECKOUT = boolean("DEMO_CHECKOUT", default=False)
 ORDER_LOCK_LASTS = timedelta(minutes=whole_number("ORDER_LOCK_MINUTES", default=30, minimum=1))
