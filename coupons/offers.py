@@ -21,6 +21,8 @@ MAXIMUM_LINES = 200
 MAXIMUM_QUANTITY = 9_999
 # A product counts for its category and for every category above it.
 CATEGORY_PATH = "category__parent__parent__parent"
+# What is read of a coupon besides its own columns.
+PARTS_OF_OFFER = ("scope_entries__category", "scope_entries__product", "tiers", "gift_product")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +122,13 @@ def buyer_of(shopper: User | None, now: datetime) -> Buyer:
     )
 
 
-def parts_of_offers(prefix: str = "") -> tuple[str, ...]:
-    """Returns what to prefetch so that an offer needs no further query.
-
-    Args:
-        prefix: how the coupon is reached, such as `coupon__` from claims.
-    """
-    return tuple(
-        f"{prefix}{part}" for part in ("scope_entries__category", "scope_entries__product", "tiers", "gift_product")
-    )
+def claims_with_offers() -> tuple[str, ...]:
+    """Returns what to prefetch for claims so that `offer_of` needs no further query."""
+    return tuple(f"coupon__{part}" for part in PARTS_OF_OFFER)
 
 
 def offer_of(claim: Claim) -> Offer:
-    """Returns the engine's offer for a claim; `parts_of_offers` of its coupon should be prefetched."""
+    """Returns the engine's offer for a claim; `claims_with_offers` should be prefetched."""
     coupon = claim.coupon_as_held
     offer = _offer(coupon, offer_id=str(claim.public_id))
     # Without a group of its own a coupon still counts once on an order, however many claims of it are held; of
@@ -157,7 +153,7 @@ def offer_of_promotion(coupon: Coupon) -> Offer:
 def automatic_promotions(now: datetime) -> list[Coupon]:
     """Returns the coupons that apply by themselves at this moment, ready for `offer_of_promotion`."""
     coupons = Coupon.objects.live(now).filter(handout=Handout.AUTOMATIC)
-    return list(coupons.prefetch_related(*parts_of_offers()).order_by("pk"))
+    return list(coupons.prefetch_related(*PARTS_OF_OFFER).order_by("pk"))
 
 
 def _offer(coupon: Coupon, *, offer_id: str) -> Offer:

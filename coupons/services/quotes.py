@@ -12,7 +12,7 @@ from config.kernel.money import format_money
 from coupons.enums import ClaimState
 from coupons.explanations import explain
 from coupons.models import Claim
-from coupons.offers import CartItem, PricedItem, cart_of, offer_of, read_items
+from coupons.offers import CartItem, PricedItem, cart_of, claims_with_offers, offer_of, read_items
 from coupons.pricing import Applied, Cart, Offer, Outcome, Quote, Refused, price_cart
 from users.models import User
 
@@ -105,11 +105,6 @@ def _would_do(offer: Offer, chosen: list[Offer], cart: Cart, now: datetime) -> O
             names = {"conflicting_offer_id": outcome.offer_id, "conflicting_coupon_id": outcome.coupon_id}
             return Refused(offer.offer_id, offer.coupon_id, outcome.code, {**outcome.data, **names})
     return with_it.outcomes[-1]
-
-
-def claims_with_offers() -> Sequence[str]:
-    """Returns what to prefetch so that `offer_of` needs no further query."""
-    return ("coupon__scope_entries__category", "coupon__scope_entries__product")
 
 
 def _wallet(shopper: User, now: datetime) -> list[Claim]:

@@ -15,9 +15,9 @@ from coupons.offers import (
     automatic_promotions,
     buyer_of,
     cart_of,
+    claims_with_offers,
     offer_of,
     offer_of_promotion,
-    parts_of_offers,
     read_items,
 )
 from coupons.pricing import Application, Applied, Buyer, Cart, Cash, Phase, Quote, RefusalCode, price_cart
@@ -312,7 +312,7 @@ def test_offers_of_many_coupons_cost_few_queries(milk: Product, shopper: User, d
         factories.make_claim(shopper=shopper)
     with django_assert_num_queries(6):
         assert len([offer_of_promotion(coupon) for coupon in automatic_promotions(NOW)]) == 6
-    claims = Claim.objects.select_related("coupon").prefetch_related(*parts_of_offers("coupon__"))
+    claims = Claim.objects.select_related("coupon").prefetch_related(*claims_with_offers())
     with django_assert_num_queries(3):
         assert len([offer_of(claim) for claim in claims]) == 3
 
