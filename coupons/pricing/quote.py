@@ -1,13 +1,13 @@
 """What a cart costs with the chosen offers, and what became of each of them."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from coupons.pricing.benefits.base import Gift
 from coupons.pricing.refusal import RefusalCode, RefusalData
 
 
-@dataclass(frozen=True, slots=True)
-class LineDiscount:
+class LineDiscount(NamedTuple):
     """What one offer takes off one line, in minor units; never 0."""
 
     line_id: str

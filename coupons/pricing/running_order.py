@@ -118,16 +118,25 @@ class RunningOrder:
 
     def part(self, offer: Offer) -> EligiblePart:
         """The lines that the offer reaches as they stand now."""
-        covered, reached = self.covered_by(offer), self.reached_by(offer)
+        reached = self.reached_by(offer)
         lines, amounts, used_units, used_amounts = self.cart.lines, self.amounts, self.used_units, self.used_amounts
-        discountable = []
-        for i in reached:
-            line, amount = lines[i], amounts[i]
-            units, free_units, free_amount = line.quantity, line.quantity - used_units[i], amount - used_amounts[i]
-            if offer.consumes_units:
-                units, amount = free_units, free_amount
-            is_counted = reached is covered or i in covered
-            discountable.append(DiscountableLine(line, amount, units, free_units, free_amount, is_counted))
+        discountable = [
+            DiscountableLine(
+                lines[i],
+                amounts[i],
+                lines[i].quantity,
+                lines[i].quantity - used_units[i],
+                amounts[i] - used_amounts[i],
+            )
+            for i in reached
+        ]
+        if offer.consumes_units:
+            discountable = [line._replace(amount=line.free_amount, units=line.free_units) for line in discountable]
+        if offer.get_scope is not None:
+            covered = set(self.covered_by(offer))
+            discountable = [
+                line._replace(is_counted=i in covered) for i, line in zip(reached, discountable, strict=True)
+            ]
         return EligiblePart(tuple(discountable), self.base_amount(offer), self.shipping)
 
     def take(self, offer: Offer, grant: Grant) -> Applied:

@@ -8,15 +8,34 @@ import pytest
 
 from coupons.pricing import (
     AmountOff,
+    Application,
+    BundlePrice,
+    Buyer,
+    BuyXGetY,
     Cart,
+    Cash,
+    EveryAmountOff,
+    FixedPrice,
+    FixedTotal,
+    GiftItem,
+    MinimumQuantity,
     MinimumSpend,
+    NewShopper,
     Offer,
+    OrderNumber,
     PercentOff,
     Phase,
+    Scope,
+    ShippingOff,
+    Tier,
+    Tiered,
+    WeekdayAndHour,
     make_benefit,
     make_condition,
     price_cart,
 )
+from coupons.pricing.benefits import BENEFITS
+from coupons.pricing.conditions import CONDITIONS
 from tests.coupons.pricing.builders import amount_off, cart, line, offer
 
 NAIVE = datetime(2026, 11, 21)
@@ -39,6 +58,33 @@ NAIVE = datetime(2026, 11, 21)
         pytest.param(lambda: PercentOff(0), id="0 %"),
         pytest.param(lambda: PercentOff(10001), id="over 100 %"),
         pytest.param(lambda: PercentOff(1000, cap=0), id="a cap of nothing"),
+        pytest.param(lambda: AmountOff(1, Application("all")), id="unknown application"),
+        pytest.param(lambda: AmountOff(1, maximum_units=0), id="a limit of no units"),
+        pytest.param(lambda: EveryAmountOff(0, 1), id="for every nothing"),
+        pytest.param(lambda: Tiered(()), id="no tiers"),
+        pytest.param(lambda: Tiered((Tier(minimum=1, amount=1), Tier(minimum=1, amount=2))), id="two tiers at once"),
+        pytest.param(lambda: Tier(minimum=1), id="a tier of nothing"),
+        pytest.param(lambda: Tier(minimum=1, amount=1, basis_points=1), id="a tier of two minds"),
+        pytest.param(lambda: FixedPrice(-1), id="negative fixed price"),
+        pytest.param(lambda: FixedTotal(-1), id="negative total"),
+        pytest.param(lambda: BundlePrice(0, 100), id="a bundle of nothing"),
+        pytest.param(lambda: BuyXGetY(0, 1), id="buy nothing"),
+        pytest.param(lambda: BuyXGetY(1, 1, basis_points=10001), id="more than free"),
+        pytest.param(lambda: GiftItem(""), id="a gift of nothing"),
+        pytest.param(lambda: ShippingOff(amount=1, price=1), id="shipping of two minds"),
+        pytest.param(lambda: Cash(0), id="no cash"),
+        pytest.param(lambda: Scope(minimum_unit_price=2, maximum_unit_price=1), id="an empty price range"),
+        pytest.param(lambda: line("a", 1, tax_rate=-1), id="negative tax"),
+        pytest.param(lambda: Buyer(order_count=-1), id="fewer than no orders"),
+        pytest.param(lambda: Buyer(registered_at=NAIVE), id="naive registration"),
+        pytest.param(lambda: MinimumQuantity(0), id="at least nothing"),
+        pytest.param(lambda: OrderNumber(3, 2), id="orders the wrong way round"),
+        pytest.param(lambda: NewShopper(0), id="new for no day"),
+        pytest.param(lambda: WeekdayAndHour(frozenset({7})), id="an eighth weekday"),
+        pytest.param(lambda: WeekdayAndHour(frozenset()), id="on no day"),
+        pytest.param(lambda: WeekdayAndHour(start_minute=600, end_minute=600), id="an empty window"),
+        pytest.param(lambda: WeekdayAndHour(end_minute=1441), id="a longer day"),
+        pytest.param(lambda: WeekdayAndHour(zone="Moon/Sea"), id="unknown zone"),
         pytest.param(lambda: MinimumSpend(0), id="a threshold of nothing"),
         pytest.param(lambda: offer("", amount_off(1)), id="offer without an id"),
         pytest.param(lambda: offer("c", amount_off(1), expires_at=NAIVE), id="naive expiry"),
@@ -59,6 +105,34 @@ def test_benefits_and_conditions_are_built_by_their_stored_code() -> None:
     assert make_benefit("amount_off", amount=500) == AmountOff(500)
     assert make_benefit("percent_off", basis_points=1250, cap=900) == PercentOff(1250, 900)
     assert make_condition("minimum_spend", amount=9900) == MinimumSpend(9900)
+
+
+def test_stored_codes_never_change() -> None:
+    assert set(BENEFITS) == {
+        "amount_off",
+        "percent_off",
+        "every_amount_off",
+        "tiered",
+        "fixed_price",
+        "fixed_total",
+        "bundle_price",
+        "buy_x_get_y",
+        "gift_item",
+        "shipping_off",
+        "cash",
+    }
+    assert set(CONDITIONS) == {
+        "minimum_spend",
+        "minimum_quantity",
+        "contains",
+        "contains_none",
+        "order_number",
+        "new_shopper",
+        "audience",
+        "weekday_and_hour",
+        "channel",
+        "region",
+    }
 
 
 def test_an_offer_needs_little() -> None:
