@@ -37,7 +37,7 @@ def price_cart(cart: Cart, offers: Iterable[Offer], now: datetime) -> Quote:
     given = tuple(offers)
     unique = {offer.offer_id: offer for offer in reversed(given)}
 
-    in_sku_order = _in_sku_order(cart)
+    in_sku_order = sorted_by_sku(cart)
     selection = Selection(RunningOrder.at_list_price(in_sku_order), now)
     selection.run(unique.values())
     order, steps = selection.order, selection.steps
@@ -53,7 +53,7 @@ def evaluate_each(cart: Cart, offers: Iterable[Offer], now: datetime) -> tuple[O
     return tuple(price_cart(cart, (offer,), now).outcomes[0] for offer in offers)
 
 
-def _in_sku_order(cart: Cart) -> Cart:
+def sorted_by_sku(cart: Cart) -> Cart:
     """The lines in an order of their own, so that how a cart was filled cannot change its price.
 
     Lines with equal keys are interchangeable: every offer sees them alike.

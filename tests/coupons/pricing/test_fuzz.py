@@ -21,7 +21,7 @@ def test_a_benefit_that_depends_on_the_order_of_the_lines_is_found(monkeypatch: 
     def first_line_only(self: AmountOff, part: EligiblePart) -> Grant:
         return Grant((min(self.amount, part.lines[0].room), *(0 for _ in part.lines[1:])))
 
-    monkeypatch.setattr("coupons.pricing.engine._in_sku_order", lambda cart: cart)
+    monkeypatch.setattr("coupons.pricing.engine.sorted_by_sku", lambda cart: cart)
     monkeypatch.setattr(AmountOff, "grant", first_line_only)
 
     with pytest.raises(AssertionError):
