@@ -7,13 +7,34 @@ from typing import Any
 COUPON_ID = "0197a3c2-4f10-7c2e-9b1d-6a5b8e7f0c11"
 CLAIM_ID = "0197a3c2-5b8a-7d33-8c4e-1f2a3b4c5d6e"
 ORDER_ID = "0197a3c2-6c9b-7e44-9d5f-2a3b4c5d6e7f"
+GIFT_ID = "0197a3c2-7d0c-7f55-8e60-3b4c5d6e7f80"
+GIFT_LINK_END = "q2X0c1n7Yw3mS9bV5kT8dR4hP6jL1zF0aE-uG_oN2iM"
 SHOPPER_ID = "0197a3c2-5d1e-7b40-8a55-0c3f6b1d2e3f"
 
 COUPON_SUMMARY: dict[str, Any] = {
     "id": COUPON_ID,
     "title": "20 off from 99",
     "headline": "¥20.00 off",
-    "benefit": {"type": "amount_off", "amount_off": "20.00", "percent_off": None, "discount_cap": None},
+    "benefit": {
+        "type": "amount_off",
+        "amount_off": "20.00",
+        "percent_off": None,
+        "discount_cap": None,
+        "application": "whole",
+        "maximum_units": None,
+        "every_amount": None,
+        "tier_basis": "",
+        "tiers": [],
+        "unit_price": None,
+        "bundle_quantity": None,
+        "bundle_price": None,
+        "buy_quantity": None,
+        "get_quantity": None,
+        "maximum_sets": None,
+        "gift_sku": None,
+        "gift_quantity": None,
+        "is_partly_usable": True,
+    },
     "minimum_spend": "99.00",
     "stacking_group": "",
     "is_exclusive": False,
@@ -23,12 +44,34 @@ COUPON: dict[str, Any] = {
     **COUPON_SUMMARY,
     "description": "For the whole shop.",
     "state": "live",
+    "conditions": {
+        "threshold_base": "current",
+        "minimum_quantity": 0,
+        "minimum_unit_price": None,
+        "maximum_unit_price": None,
+        "order_number": None,
+        "new_shopper_days": None,
+        "weekdays": [4, 5, 6],
+        "hour_from": "18:00",
+        "hour_until": "23:00",
+        "channels": [],
+        "regions": [],
+    },
     "scope": {
         "include_products": [],
-        "include_categories": [],
-        "exclude_products": [],
+        "include_categories": ["dairy"],
+        "exclude_products": ["1029743"],
         "exclude_categories": [],
+        "require_products": [],
+        "require_categories": [],
+        "forbid_products": [],
+        "forbid_categories": [],
+        "give_products": [],
+        "give_categories": [],
     },
+    "envelope": None,
+    "is_giftable": True,
+    "refund_policy": "prorata",
     "audience": "everyone",
     "handout": "showcase",
     "claim_starts_at": "2026-11-01T00:00:00Z",
@@ -55,6 +98,25 @@ CLAIM: dict[str, Any] = {
     "expires_at": "2026-12-05T04:00:00Z",
     "order": None,
     "terms": {"amount_off": None, "minimum_spend": None},
+}
+
+GIFT: dict[str, Any] = {
+    "id": GIFT_ID,
+    "claim": CLAIM_ID,
+    "coupon": COUPON_SUMMARY,
+    "shopper": SHOPPER_ID,
+    "shopper_external_id": "customer-1042",
+    "message": "For your birthday",
+    "state": "offered",
+    "offered_at": "2026-11-21T04:00:00Z",
+    "expires_at": "2026-11-24T04:00:00Z",
+    "closed_at": None,
+}
+
+OFFERED_GIFT: dict[str, Any] = {
+    **GIFT,
+    "link": f"https://coupons.example.com/gift/#gift={GIFT_LINK_END}",
+    "token": GIFT_LINK_END,
 }
 
 CART: dict[str, Any] = {

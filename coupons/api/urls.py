@@ -1,6 +1,6 @@
 from django.urls import path
 
-from coupons.api.views import catalogue, checkout, claims, quotes, red_packets
+from coupons.api.views import catalogue, checkout, claims, gifts, quotes, red_packets
 
 urlpatterns = [
     path("coupons", catalogue.CouponsView.as_view(), name="coupons"),
@@ -8,6 +8,10 @@ urlpatterns = [
     path("products", catalogue.ProductsView.as_view(), name="products"),
     path("claims", claims.ClaimsView.as_view(), name="claims"),
     path("claims/<uuid:public_id>", claims.ClaimView.as_view(), name="claim"),
+    path("claims/<uuid:public_id>/gift", gifts.ClaimGiftView.as_view(), name="claim_gift"),
+    path("gifts", gifts.GiftsView.as_view(), name="gifts"),
+    path("gifts/accept", gifts.GiftAcceptView.as_view(), name="gift_accept"),
+    path("gifts/<uuid:public_id>/cancel", gifts.GiftCancelView.as_view(), name="gift_cancel"),
     path("quotes", quotes.QuotesView.as_view(), name="quotes"),
     path("orders", checkout.OrdersView.as_view(), name="orders"),
     path("orders/<uuid:public_id>", checkout.OrderView.as_view(), name="order"),

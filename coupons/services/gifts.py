@@ -59,7 +59,7 @@ def gift_offer(*, claim: Claim, giver: User, message: str, now: datetime) -> Gif
             offered_at=now,
             expires_at=min(now + settings.GIFT_LASTS, claim.expires_at),
         )
-        gift.checksum = token_checksum(gift_token(gift))
+        gift.checksum = token_checksum(gift_token(gift_id=gift.public_id))
         gift.save(force_insert=True)
         claims_move(
             claims=[claim],
@@ -72,13 +72,13 @@ def gift_offer(*, claim: Claim, giver: User, message: str, now: datetime) -> Gif
         return gift
 
 
-def gift_token(gift: Gift) -> str:
+def gift_token(*, gift_id: UUID | str) -> str:
     """Returns the secret of a gift's link: 256 bits that only this installation can work out.
 
-    It is a keyed hash of the gift's id rather than a random number, so that the retry of an offer gets the same link
-    although nothing but a checksum is stored.
+    It is a keyed hash of the gift's public id rather than a random number, so that the retry of an offer gets the same
+    link although nothing but a checksum is stored. Only the giver may be shown it.
     """
-    digest = salted_hmac(HASH_CONTEXT, str(gift.public_id), algorithm="sha256").digest()
+    digest = salted_hmac(HASH_CONTEXT, str(gift_id), algorithm="sha256").digest()
     return urlsafe_b64encode(digest).decode().rstrip("=")
 
 

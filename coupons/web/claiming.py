@@ -15,6 +15,7 @@ from coupons.enums import ClaimChannel
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim, Coupon
 from coupons.services.claims import claim_create, claim_create_by_code
+from coupons.services.code_guard import few_wrong_codes
 from users.models import User
 
 
@@ -46,28 +47,45 @@ def claim_once(*, shopper: User, coupon: Coupon, key: str, now: datetime, terms:
     )
 
 
-def claim_code_once(*, shopper: User, text: str, key: str, now: datetime) -> None:
+def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: datetime) -> None:
     """Turns a typed code into a claim at most once under the form's key.
 
+    Args:
+        address: where the shopper comes from; wrong codes are counted by it too.
+
     Raises:
-        ClickInFlight, PageTooOld, Busy, and the errors of `claim_create_by_code`.
+        ClickInFlight, PageTooOld, Busy, TooManyWrongCodes, and the errors of `claim_create_by_code`.
     """
+
+    def claim() -> Claim:
+        with few_wrong_codes(shopper=shopper, address=address):
+            return claim_create_by_code(shopper=shopper, text=text, channel=ClaimChannel.CODE, now=now)
+
     _once(
         shopper,
         key,
         fingerprint("code", normalize_code(text)),
-        lambda: claim_create_by_code(shopper=shopper, text=text, channel=ClaimChannel.CODE, now=now),
+        claim,
     )
 
 
 def _once(shopper: User, key: str, request_fingerprint: str, claim: Callable[[], Claim]) -> None:
+    click_once(shopper, key, request_fingerprint, lambda: Answer(201, {"claim": str(claim().public_id)}))
+
+
+def click_once(shopper: User, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> Answer:
+    """Does at most once what a page's form asks for, under the key that the server put into it.
+
+    Raises:
+        ClickInFlight, PageTooOld, Busy, and the errors of the action.
+    """
     try:
-        run_once(
+        return run_once(
             caller=f"user:{shopper.pk}",
             # Apart from the keys that the shopper's scripts send to the API.
             key=f"page:{key}" if key else None,
             request_fingerprint=request_fingerprint,
-            action=lambda: Answer(201, {"claim": str(claim().public_id)}),
+            action=action,
         )
     except IdempotencyInFlight as error:
         raise ClickInFlight from error

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from coupons.web import checkout, coupon, showcase, wallet
+from coupons.web import checkout, coupon, gifts, showcase, wallet
 
 app_name = "coupons"
 urlpatterns = [
@@ -9,6 +9,13 @@ urlpatterns = [
     path("coupons/<uuid:public_id>/claim/", coupon.claim, name="claim"),
     path("wallet/", wallet.wallet, name="wallet"),
     path("wallet/code/", wallet.claim_code, name="claim_code"),
+    path("code/", wallet.code, name="code"),
+    path("wallet/<uuid:public_id>/gift/", gifts.offer, name="gift_offer"),
+    path("gifts/", gifts.given, name="gifts"),
+    path("gifts/<uuid:public_id>/cancel/", gifts.cancel, name="gift_cancel"),
+    path("gift/", gifts.receive, name="gift"),
+    path("gift/look/", gifts.look, name="gift_look"),
+    path("gift/accept/", gifts.accept, name="gift_accept"),
     path("cart/", checkout.cart, name="cart"),
     path("orders/<uuid:public_id>/", checkout.order, name="order"),
 ]

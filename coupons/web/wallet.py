@@ -16,8 +16,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from config.kernel.addresses import client_address
 from config.kernel.clock import database_now
 from config.kernel.errors import Busy, DomainError
+from coupons.errors import TooManyWrongCodes
 from coupons.selectors.wallet import TABS, wallet_claims, wallet_counts
 from coupons.web.claiming import claim_code_once
 from coupons.web.tickets import claim_tickets
@@ -60,14 +62,35 @@ def claim_code(request: HttpRequest) -> HttpResponse:
         return to_sign_in(request, back_to=reverse("coupons:wallet"))
     text = request.POST.get("code", "")
     try:
-        claim_code_once(shopper=shopper, text=text, key=request.POST.get("key", ""), now=database_now())
+        claim_code_once(
+            shopper=shopper,
+            text=text,
+            address=client_address(request),
+            key=request.POST.get("key", ""),
+            now=database_now(),
+        )
     except Busy:
         raise
+    except TooManyWrongCodes as error:
+        answer = _wrong_code(request, shopper, text, error, status=error.status)
+        answer["Retry-After"] = str(error.retry_after)
+        return answer
     except DomainError as error:
-        context = {**_wallet_context(shopper, tab=TABS[0], page=1), "code": text[:160], "code_error": error.sentence}
-        return render(request, "coupons/wallet.html", context, status=UNPROCESSABLE)
+        return _wrong_code(request, shopper, text, error, status=UNPROCESSABLE)
     messages.success(request, _("The code is right: the coupon is in your wallet."))
     return redirect("coupons:wallet")
+
+
+@require_safe
+@never_cache
+def code(request: HttpRequest) -> HttpResponse:
+    """Where a printed QR code leads: a script fills in the code, which the address carries where no server sees it."""
+    return render(request, "coupons/code.html", {"key": str(uuid4())})
+
+
+def _wrong_code(request: HttpRequest, shopper: User, text: str, error: DomainError, *, status: int) -> HttpResponse:
+    context = {**_wallet_context(shopper, tab=TABS[0], page=1), "code": text[:160], "code_error": error.sentence}
+    return render(request, "coupons/wallet.html", context, status=status)
 
 
 def _wallet_context(shopper: User, *, tab: str, page: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from config.kernel.clock import database_now
 from config.kernel.errors import NotFound
 from config.kernel.idempotency import Answer
 from coupons.api import examples
+from coupons.api.addresses import address_to_count
 from coupons.api.serializers.claims import ClaimCreateSerializer, ClaimQuerySerializer, ClaimSerializer
 from coupons.enums import ClaimChannel
 from coupons.errors import (
@@ -28,11 +29,13 @@ from coupons.errors import (
     Paused,
     SoldOut,
     TermsNeeded,
+    TooManyWrongCodes,
 )
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim
 from coupons.selectors.holdings import claim_held, claims_held, coupon_known
 from coupons.services.claims import claim_create, claim_create_by_code
+from coupons.services.code_guard import few_wrong_codes
 from users.api.whose import ShopperMissing, shopper_named, shopper_needed
 from users.errors import ShopperUnknown
 from users.models import User
@@ -83,6 +86,7 @@ class ClaimsView(ApiView):
             LimitReached(limit=1, scope="day", resets_at=TOMORROW),
             NotEligible(reason="new_shoppers_only"),
             CodeInvalid(),
+            TooManyWrongCodes(retry_after=42),
             TermsNeeded(parameter="terms"),
             OutsideLimits(parameter="minimum_spend", least_amount=100_00, most_amount=300_00),
             ShopperUnknown(parameter="shopper"),
@@ -99,7 +103,8 @@ class ClaimsView(ApiView):
 
     def _claim(self, shopper: User, body: dict[str, Any], now: datetime) -> Claim:
         if "code" in body:
-            return claim_create_by_code(shopper=shopper, text=body["code"], channel=ClaimChannel.CODE, now=now)
+            with few_wrong_codes(shopper=shopper, address=address_to_count(self.caller, self.request)):
+                return claim_create_by_code(shopper=shopper, text=body["code"], channel=ClaimChannel.CODE, now=now)
         channel = ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB
         coupon = coupon_known(public_id=body["coupon"])
         terms = ChosenTerms(**body["terms"]) if "terms" in body else None
