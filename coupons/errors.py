@@ -169,6 +169,20 @@ class WrongOrderState(DomainError):
     message = _("This is not possible for an order in its present state.")
 
 
+class BudgetExhausted(DomainError):
+    """Data: `coupon`, and `claim` unless the coupon is an automatic promotion."""
+
+    code = "budget_exhausted"
+    message = _("The money set aside for this coupon is used up.")
+
+
+class TooManyReturned(DomainError):
+    """Data: `number` of the line, `returnable`: how many of its units are not given back yet."""
+
+    code = "too_many_returned"
+    message = _("More units would be given back than there are left on this line.")
+
+
 class ProductUnknown(Invalid):
     """Data: `parameter`, `sku`."""
 

@@ -5,20 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from coupons.enums import ClaimState, OrderState
 from coupons.models import Claim, Order, OrderLineDiscount, Redemption
-from coupons.services import orders as orders_service
 from coupons.services.expiry import expire_claims, release_expired_locks
-from coupons.services.orders import order_lock, order_redeem, order_refund, order_release
+from coupons.services.orders import locking, order_lock, order_redeem, order_refund, order_release
 from tests import factories
 from tests.concurrency.crowd import MeetingPoint, rush, tally
 from tests.factories import NOW
 from tests.invariants import assert_invariants
-from users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -165,7 +162,7 @@ class TestTheGuardIsWhatHolds:
             claim = factories.make_claim()
             meeting = MeetingPoint(2)
 
-            def read_and_meet(_shopper: User, _ids: list[UUID], claim=claim, meeting=meeting) -> list[Claim]:
+            def read_and_meet(*, claim=claim, meeting=meeting, **_chosen: Any) -> list[Claim]:
                 claims = list(Claim.objects.filter(pk=claim.pk, state=ClaimState.AVAILABLE).select_related("coupon"))
                 meeting.wait()
                 return claims
@@ -173,8 +170,8 @@ class TestTheGuardIsWhatHolds:
             def move_without_looking(*, claims: list[Claim], to_state: ClaimState, order: Order, **_rest: Any) -> None:
                 Claim.objects.filter(pk__in=[each.pk for each in claims]).update(state=to_state, order=order)
 
-            monkeypatch.setattr(orders_service, "_lock_claims", read_and_meet)
-            monkeypatch.setattr(orders_service, "claims_move", move_without_looking)
+            monkeypatch.setattr(locking, "take_claims", read_and_meet)
+            monkeypatch.setattr(locking, "claims_move", move_without_looking)
             results = rush(partial(lock, [claim], f"{letter}-{number}", product) for letter in "AB")
             assert tally(results) == {"done": 2}
             discounted = OrderLineDiscount.objects.filter(claim=claim).values("line__order").distinct()
