@@ -81,6 +81,7 @@ class _Reader:
                 RefusalCode.QUANTITY_NOT_MET
                 | RefusalCode.TOO_FEW_PRODUCTS
                 | RefusalCode.REQUIRED_PRODUCT_MISSING
+                | RefusalCode.REQUIRED_SPEND_MISSING
                 | RefusalCode.FORBIDDEN_PRODUCT_PRESENT
             ):
                 return self._wrong_products(code, data)
@@ -116,6 +117,10 @@ class _Reader:
             sku = str(data["sku"])
             return _("This coupon cannot be used together with {product} in the cart.").format(
                 product=self.product_name(sku) if self.product_name else sku
+            )
+        if code is RefusalCode.REQUIRED_SPEND_MISSING:
+            return _("Spend {amount} more on the products that this coupon requires.").format(
+                amount=self.money(_number(data["missing_amount"]))
             )
         missing = _number(data["missing_quantity"])
         if code is RefusalCode.REQUIRED_PRODUCT_MISSING:

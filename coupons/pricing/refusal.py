@@ -22,6 +22,7 @@ class RefusalCode(StrEnum):
     ``quantity_not_met``             ``required_quantity``, ``eligible_quantity``, ``missing_quantity``
     ``too_few_products``             the same three, counting different products
     ``required_product_missing``     ``required_quantity``, ``missing_quantity``
+    ``required_spend_missing``       ``required_amount``, ``eligible_amount``, ``missing_amount``
     ``forbidden_product_present``    ``sku``
     ``too_few_orders``               ``minimum_order_number``, ``order_number``, ``missing_orders``
     ``too_many_orders``              ``maximum_order_number``, ``order_number``
@@ -44,6 +45,7 @@ class RefusalCode(StrEnum):
     QUANTITY_NOT_MET = "quantity_not_met"
     TOO_FEW_PRODUCTS = "too_few_products"
     REQUIRED_PRODUCT_MISSING = "required_product_missing"
+    REQUIRED_SPEND_MISSING = "required_spend_missing"
     FORBIDDEN_PRODUCT_PRESENT = "forbidden_product_present"
     TOO_FEW_ORDERS = "too_few_orders"
     TOO_MANY_ORDERS = "too_many_orders"

@@ -79,6 +79,11 @@ def test_sentence(outcome: Outcome, sentence: str) -> None:
             "Add 1 unit of the product that this coupon requires.",
         ),
         (
+            RefusalCode.REQUIRED_SPEND_MISSING,
+            {"missing_amount": 500},
+            "Spend ¥5.00 more on the products that this coupon requires.",
+        ),
+        (
             RefusalCode.FORBIDDEN_PRODUCT_PRESENT,
             {"sku": "wine"},
             "This coupon cannot be used together with wine in the cart.",

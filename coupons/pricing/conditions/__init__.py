@@ -2,7 +2,7 @@
 
 from coupons.pricing.conditions.base import Condition, ConditionFacts
 from coupons.pricing.conditions.buyer import Audience, NewShopper, OrderNumber
-from coupons.pricing.conditions.contains import Contains, ContainsNone
+from coupons.pricing.conditions.contains import Contains, ContainsNone, ContainsWorth
 from coupons.pricing.conditions.minimum_quantity import MinimumQuantity
 from coupons.pricing.conditions.minimum_spend import MinimumSpend
 from coupons.pricing.conditions.place import Channel, Region
@@ -17,6 +17,7 @@ __all__ = [
     "ConditionFacts",
     "Contains",
     "ContainsNone",
+    "ContainsWorth",
     "MinimumQuantity",
     "MinimumSpend",
     "NewShopper",

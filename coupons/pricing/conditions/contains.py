@@ -30,6 +30,31 @@ class Contains:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainsWorth:
+    """The cart holds products of ``scope`` worth at least ``amount`` minor units at list prices.
+
+    For a threshold on other products than those that the offer covers, such as the whole order for a
+    coupon on jackets.
+    """
+
+    scope: Scope
+    amount: int
+
+    def __post_init__(self) -> None:
+        require_whole("amount", self.amount, at_least=1)
+
+    def check(self, facts: ConditionFacts) -> Unmet | None:
+        """Add list prices up, and say how much is missing."""
+        worth = sum(line.amount for line in facts.cart.lines if self.scope.covers(line))
+        if worth >= self.amount:
+            return None
+        return Unmet(
+            RefusalCode.REQUIRED_SPEND_MISSING,
+            {"required_amount": self.amount, "eligible_amount": worth, "missing_amount": self.amount - worth},
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ContainsNone:
     """The cart holds nothing of ``scope``."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from coupons.pricing.conditions.base import Condition
 from coupons.pricing.conditions.buyer import Audience, NewShopper, OrderNumber
-from coupons.pricing.conditions.contains import Contains, ContainsNone
+from coupons.pricing.conditions.contains import Contains, ContainsNone, ContainsWorth
 from coupons.pricing.conditions.minimum_quantity import MinimumQuantity
 from coupons.pricing.conditions.minimum_spend import MinimumSpend
 from coupons.pricing.conditions.place import Channel, Region
@@ -15,6 +15,7 @@ CONDITIONS: Mapping[str, Callable[..., Condition]] = {
     "minimum_spend": MinimumSpend,
     "minimum_quantity": MinimumQuantity,
     "contains": Contains,
+    "contains_worth": ContainsWorth,
     "contains_none": ContainsNone,
     "order_number": OrderNumber,
     "new_shopper": NewShopper,

@@ -30,6 +30,7 @@ from coupons.pricing import (
     Condition,
     Contains,
     ContainsNone,
+    ContainsWorth,
     EveryAmountOff,
     FixedPrice,
     FixedTotal,
@@ -228,7 +229,9 @@ def _condition(random: Random, highest: int) -> Condition:
         case 3:
             return Contains(_scope(random), random.randint(1, 3))
         case 4:
-            return ContainsNone(_scope(random))
+            return random.choice(
+                [ContainsNone(_scope(random)), ContainsWorth(_scope(random), random.randint(1, highest))]
+            )
         case _:
             return random.choice([OrderNumber(maximum=1), Audience(frozenset({"vip"}))])
 

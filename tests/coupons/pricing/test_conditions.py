@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from coupons.pricing import (
+    EVERYTHING,
     Audience,
     Buyer,
     Cart,
@@ -12,15 +13,17 @@ from coupons.pricing import (
     Condition,
     Contains,
     ContainsNone,
+    ContainsWorth,
     MinimumQuantity,
     NewShopper,
     OrderNumber,
+    Phase,
     Refused,
     Region,
     Scope,
     WeekdayAndHour,
 )
-from tests.coupons.pricing.builders import NOW, amount_off, cart, line, offer, only, only_category, quote
+from tests.coupons.pricing.builders import NOW, amount_off, applied_ids, cart, line, offer, only, only_category, quote
 
 MICROSECOND = timedelta(microseconds=1)
 TEA_AND_MUG = cart(line("tea", 400, 3, category="drinks"), line("mug", 1000))
@@ -65,6 +68,17 @@ class TestProducts:
         assert verdict(Contains(only("mug"), quantity=3)) == (
             "required_product_missing",
             {"required_quantity": 3, "missing_quantity": 2},
+        )
+
+    def test_required_ones_may_have_to_be_worth_something(self) -> None:
+        """22.16: at list prices, so that a coupon on tea can ask for an order of 22.00."""
+        earlier = offer("sale", amount_off(1000), phase=Phase.ITEM_PRICE)
+        tea = offer("tea", amount_off(100), conditions=(ContainsWorth(EVERYTHING, 2200),), scope=only("tea"))
+
+        assert applied_ids(quote(TEA_AND_MUG, earlier, tea)) == {"sale", "tea"}
+        assert verdict(ContainsWorth(only("mug"), 1001), scope=only("tea")) == (
+            "required_spend_missing",
+            {"required_amount": 1001, "eligible_amount": 1000, "missing_amount": 1},
         )
 
     def test_forbidden_ones_are_named(self) -> None:
@@ -215,7 +229,7 @@ class TestPlace:
 
 
 def test_the_first_unmet_condition_is_the_reason() -> None:
-    """22.16"""
+    """22.17"""
     coupon = offer("c", amount_off(100), over=99999, conditions=(MinimumQuantity(9),))
 
     assert quote(TEA_AND_MUG, coupon).refused[0].code == "threshold_not_met"

@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 
 from coupons.pricing import (
+    EVERYTHING,
     BundlePrice,
     Buyer,
     BuyXGetY,
     Cart,
     CartLine,
+    ContainsWorth,
     FixedPrice,
     MinimumQuantity,
     Offer,
@@ -27,6 +29,7 @@ from coupons.pricing import (
     Quote,
     Scope,
     ShippingOff,
+    ThresholdBase,
     Tier,
     Tiered,
 )
@@ -65,8 +68,14 @@ OFFERS: dict[str, tuple[Offer, ...]] = {
     "SYL-15": (offer("a", amount_off(2700)),),
     "SYL-17": (offer("a", amount_off(1200)),),
     "SYL-19": (
-        offer("a", percent_off(20), over=50000, scope=only_category("Jackets"), phase=Phase.PRODUCT),
-        offer("b", amount_off(5000), over=50000),
+        offer(
+            "a",
+            percent_off(20),
+            conditions=(ContainsWorth(EVERYTHING, 50000),),
+            scope=only_category("Jackets"),
+            phase=Phase.PRODUCT,
+        ),
+        offer("b", amount_off(5000), over=50000, threshold_base=ThresholdBase.INITIAL),
     ),
     "SYL-21": (
         offer("a", percent_off(10), scope=only_category("Jackets"), phase=Phase.PRODUCT),

@@ -125,6 +125,7 @@ def test_stored_codes_never_change() -> None:
         "minimum_spend",
         "minimum_quantity",
         "contains",
+        "contains_worth",
         "contains_none",
         "order_number",
         "new_shopper",
