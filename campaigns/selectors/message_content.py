@@ -50,7 +50,7 @@ class MessageContent:
         return render_to_string(f"campaigns/messages/{self._message.topic}/{template}", {**self._context(), **more})
 
     def _context(self) -> dict[str, str]:
-        coupon = self._claim.coupon
+        coupon = self._claim.coupon_as_held
         return {
             "title": one_line(coupon.title),
             "benefit": benefit_in_words(coupon),
@@ -67,7 +67,7 @@ class MessageContent:
 def claims_of(messages: Iterable[Message]) -> dict[int, Claim]:
     """Returns the claims that messages are about, by id, with their coupons."""
     ids = {message.data["claim"] for message in messages if "claim" in message.data}
-    return Claim.objects.select_related("coupon").in_bulk(ids)
+    return Claim.objects.select_related("coupon__gift_product").prefetch_related("coupon__tiers").in_bulk(ids)
 
 
 def one_line(text: str) -> str:

@@ -158,6 +158,10 @@ QUOTE: dict[str, Any] = {
 }
 
 ORDER_CREATE: dict[str, Any] = {**CART, "reference": "SO-20261121-0042", "expected_payable": "100.00"}
+ORDER_EDIT: dict[str, Any] = {
+    key: value for key, value in ORDER_CREATE.items() if key not in ("reference", "shopper_external_id")
+}
+ORDER_REFUND: dict[str, Any] = {"lines": [{"number": 1, "quantity": 1}]}
 
 ORDER: dict[str, Any] = {
     "id": ORDER_ID,
@@ -169,8 +173,12 @@ ORDER: dict[str, Any] = {
     "subtotal": "120.00",
     "discount": "20.00",
     "shipping": "0.00",
+    "shipping_discount": "0.00",
+    "tax": "0.00",
     "payable": "100.00",
     "refunded": "0.00",
+    "channel": "app",
+    "region": "",
     "placed_at": "2026-11-21T04:05:00Z",
     "lock_expires_at": "2026-11-21T04:35:00Z",
     "redeemed_at": None,
@@ -178,10 +186,24 @@ ORDER: dict[str, Any] = {
     "lines": [
         {
             **QUOTE["lines"][0],
+            "number": 1,
+            "tax": "0.00",
+            "returned": 0,
+            "refunded": "0.00",
             "discounts": [{"coupon": COUPON_ID, "claim": CLAIM_ID, "amount": "20.00"}],
         }
     ],
-    "coupons": [{"claim": CLAIM_ID, "coupon": COUPON_ID, "title": "20 off from 99", "amount": "20.00"}],
+    "coupons": [
+        {
+            "claim": CLAIM_ID,
+            "coupon": COUPON_ID,
+            "title": "20 off from 99",
+            "amount": "20.00",
+            "shipping_amount": "0.00",
+        }
+    ],
+    "gifts": [],
+    "refunds": [],
 }
 
 PRODUCT: dict[str, Any] = {

@@ -69,11 +69,12 @@ def visible_coupons(*, now: datetime, shopper: User | None = None) -> QuerySet[C
 def with_ticket_facts(coupons: QuerySet[Coupon], *, now: datetime, shopper: User | None = None) -> QuerySet[Coupon]:
     """Adds `remaining` (None without a limit), `claimed_by_shopper` and `is_live` to coupons."""
     claimed = ClaimCounter.objects.filter(coupon=OuterRef("pk"), shopper=shopper).values("claimed")
-    return coupons.select_related("stock", "envelope").annotate(
+    annotated = coupons.annotate(
         remaining=remaining_stock(),
         claimed_by_shopper=Coalesce(Subquery(claimed), 0) if shopper else Value(0, output_field=IntegerField()),
         is_live=Case(When(claim_starts_at__lte=now, then=True), default=False, output_field=BooleanField()),
     )
+    return annotated.select_related("stock", "envelope", "gift_product").prefetch_related("tiers")
 
 
 def remaining_stock() -> Case:

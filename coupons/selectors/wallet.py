@@ -20,7 +20,8 @@ def wallet_claims(*, shopper: User, tab: str, now: datetime) -> QuerySet[Claim]:
     usable yet), `used`, or `past` (expired, given away, revoked). What ends first comes first; what is over,
     last first.
     """
-    claims = Claim.objects.of(shopper.pk).select_related("coupon", "order")
+    claims = Claim.objects.of(shopper.pk).select_related("coupon__gift_product", "order")
+    claims = claims.prefetch_related("coupon__tiers")
     held = Q(state=ClaimState.LOCKED) | Q(state=ClaimState.GIFTING)
     unexpired = Q(state=ClaimState.AVAILABLE, expires_at__gt=now)
     match tab:

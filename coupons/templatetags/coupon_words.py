@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django import template
+from django.utils.text import capfirst
 
 from config.kernel.clock import as_text
 from config.kernel.money import exponent, format_money
 from coupons import wording
+from coupons.condition_words import conditions_in_words
 from coupons.models import Coupon
 
 register = template.Library()
@@ -77,6 +79,12 @@ def threshold(coupon: Coupon) -> str:
 def cap(coupon: Coupon) -> str:
     """Says how much a percentage gives at most; empty without a cap."""
     return _without_zero_decimals(wording.cap_in_words(coupon))
+
+
+@register.filter
+def conditions(coupon: Coupon) -> str:
+    """Says in one line what else must be met, such as hours and channels; empty where nothing is."""
+    return capfirst(_without_zero_decimals(" · ".join(conditions_in_words(coupon))))
 
 
 @register.filter

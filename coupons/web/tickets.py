@@ -46,17 +46,14 @@ class CouponTicket:
 
 @dataclass(frozen=True, slots=True)
 class ClaimTicket:
-    """A claim as its shopper sees it."""
+    """A claim as its shopper sees it; `coupon` has the claim's own terms."""
 
     claim: Claim
+    coupon: Coupon
     state: ClaimState
     is_upcoming: bool
     expires_tonight: bool
     ends_soon: bool
-
-    @property
-    def coupon(self) -> Coupon:
-        return self.claim.coupon
 
     @property
     def is_usable(self) -> bool:
@@ -103,6 +100,7 @@ def claim_tickets(claims: Iterable[Claim], *, now: datetime) -> list[ClaimTicket
         tickets.append(
             ClaimTicket(
                 claim=claim,
+                coupon=claim.coupon_as_held,
                 state=state,
                 is_upcoming=is_alive and claim.usable_from > now,
                 expires_tonight=is_alive and claim.expires_at <= tonight,

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.kernel.api.fields import MomentField, MoneyField, TextField
 from config.kernel.api.serializers import StrictSerializer
-from coupons.enums import AudienceKind, BenefitType, CouponState, Handout, ScopeMode
+from coupons.api.serializers.benefits import (
+    BenefitSerializer,
+    ConditionsSerializer,
+    EnvelopeSerializer,
+    ScopeSerializer,
+)
+from coupons.enums import AudienceKind, BenefitType, CouponState, Handout, RefundPolicy, ScopeMode
 from coupons.models import Coupon, Product
 from coupons.selectors.showcase import SORTS
 from coupons.wording import headline
@@ -32,15 +39,6 @@ class ProductQuerySerializer(StrictSerializer):
     category = TextField(required=False, max_length=80, help_text="Key of a category.")
 
 
-class BenefitSerializer(serializers.Serializer):
-    """What a coupon gives."""
-
-    type = serializers.ChoiceField(source="benefit_type", choices=BenefitType.choices)
-    amount_off = MoneyField(allow_null=True)
-    percent_off = serializers.DecimalField(max_digits=5, decimal_places=2, allow_null=True)
-    discount_cap = MoneyField(allow_null=True, help_text="Largest discount of a percentage.")
-
-
 # Every field is declared, since a rush writes this with every claim.
 class CouponSummarySerializer(serializers.Serializer):
     """A coupon as its claims show it."""
@@ -57,21 +55,19 @@ class CouponSummarySerializer(serializers.Serializer):
         return headline(coupon)
 
 
-class ScopeSerializer(serializers.Serializer):
-    """The products that a coupon counts; nothing included means all of them."""
-
-    include_products = serializers.ListField(child=serializers.CharField())
-    include_categories = serializers.ListField(child=serializers.CharField())
-    exclude_products = serializers.ListField(child=serializers.CharField())
-    exclude_categories = serializers.ListField(child=serializers.CharField())
-
-
 class CouponSerializer(CouponSummarySerializer):
     """A coupon of the showcase; needs `now` in its context."""
 
     description = serializers.CharField()
     state = serializers.SerializerMethodField()
+    conditions = ConditionsSerializer(source="*")
     scope = serializers.SerializerMethodField()
+    envelope = serializers.SerializerMethodField(help_text="Of a coupon that the shopper fits to taste; else null.")
+    is_giftable = serializers.BooleanField(help_text="A claim may be given to another shopper.")
+    refund_policy = serializers.ChoiceField(
+        choices=RefundPolicy.choices,
+        help_text="Partial refunds: what was paid, or less the discount that the rest no longer earns.",
+    )
     audience = serializers.ChoiceField(choices=AudienceKind.choices)
     handout = serializers.ChoiceField(choices=Handout.choices, help_text="By which way it reaches shoppers.")
     claim_starts_at = MomentField()
@@ -89,6 +85,11 @@ class CouponSerializer(CouponSummarySerializer):
     def get_state(self, coupon: Coupon) -> str:
         now: datetime = self.context["now"]
         return coupon.state(now).value
+
+    @extend_schema_field(EnvelopeSerializer(allow_null=True))
+    def get_envelope(self, coupon: Coupon) -> dict[str, Any] | None:
+        envelope = getattr(coupon, "envelope", None)
+        return None if envelope is None else EnvelopeSerializer(envelope).data
 
     @extend_schema_field(ScopeSerializer)
     def get_scope(self, coupon: Coupon) -> dict[str, list[str]]:

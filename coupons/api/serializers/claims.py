@@ -60,7 +60,9 @@ class ClaimSerializer(serializers.Serializer):
     """A coupon held by a shopper; needs `now` in its context."""
 
     id = serializers.UUIDField(source="public_id")
-    coupon = CouponSummarySerializer()
+    coupon = CouponSummarySerializer(
+        source="coupon_as_held", help_text="With the terms of this claim where it has its own."
+    )
     shopper = serializers.UUIDField(source="shopper.public_id")
     shopper_external_id = serializers.CharField(source="shopper.external_id", allow_null=True)
     state = serializers.SerializerMethodField()
