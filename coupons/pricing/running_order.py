@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import repeat
 
 from coupons.pricing.allocation import split
 from coupons.pricing.benefits.base import NO_UNITS, DiscountableLine, EligiblePart, Grant, UsedUnits
@@ -82,10 +83,12 @@ class RunningOrder:
         return covered if get_scope is None else sorted({*covered, *self._in(get_scope)})
 
     def _in(self, scope: Scope) -> list[int]:
-        if scope not in self._positions:
+        positions = self._positions.get(scope)
+        if positions is None:
             lines = enumerate(self.cart.lines)
-            self._positions[scope] = [i for i, line in lines if scope is EVERYTHING or scope.covers(line)]
-        return self._positions[scope]
+            positions = [i for i, line in lines if scope is EVERYTHING or scope.covers(line)]
+            self._positions[scope] = positions
+        return positions
 
     def facts(self, offer: Offer, now: datetime) -> ConditionFacts:
         """What the offer's conditions may look at."""
@@ -146,18 +149,22 @@ class RunningOrder:
             BrokenBenefitError: when the grant does not fit; nothing is taken then.
         """
         positions = self.reached_by(offer)
-        used = grant.used_units or self._units_used_by(offer, positions)
+        used = grant.used_units
+        if offer.consumes_units and not used:
+            used = tuple(UsedUnits(self._free_units(i), self.amounts[i] - self.used_amounts[i]) for i in positions)
         if not self._fits(grant, used, positions):
             raise BrokenBenefitError(f"{offer.benefit!r} granted {grant!r}")
-        discounts = []
-        for i, amount, (units, units_amount) in zip(positions, grant.line_amounts, used, strict=True):
+        lines, discounts = self.cart.lines, []
+        for i, amount, (units, units_amount) in zip(
+            positions, grant.line_amounts, used or repeat(NO_UNITS), strict=bool(used)
+        ):
             if units:
                 self._use_units(i, units, units_amount, amount)
             elif amount and self.used_units[i]:
                 self.used_amounts[i] -= self._share_of_used_units(i, amount)
             if amount:
                 self.amounts[i] -= amount
-                discounts.append(LineDiscount(self.cart.lines[i].line_id, amount))
+                discounts.append(LineDiscount(lines[i].line_id, amount))
         self.shipping -= grant.shipping_amount
         return Applied(
             offer_id=offer.offer_id,
@@ -171,27 +178,24 @@ class RunningOrder:
     def _free_units(self, i: int) -> int:
         return self.cart.lines[i].quantity - self.used_units[i]
 
-    def _units_used_by(self, offer: Offer, positions: list[int]) -> tuple[UsedUnits, ...]:
-        if not offer.consumes_units:
-            return (NO_UNITS,) * len(positions)
-        return tuple(UsedUnits(self._free_units(i), self.amounts[i] - self.used_amounts[i]) for i in positions)
-
     def _fits(self, grant: Grant, used: tuple[UsedUnits, ...], positions: list[int]) -> bool:
-        if not len(grant.line_amounts) == len(used) == len(positions):
+        if len(grant.line_amounts) != len(positions) or not 0 <= grant.shipping_amount <= self.shipping:
             return False
-        if not 0 <= grant.shipping_amount <= self.shipping:
-            return False
-        for i, amount, (units, units_amount) in zip(positions, grant.line_amounts, used, strict=True):
-            line = self.cart.lines[i]
-            if units:
-                room = units_amount - line.floor_price * units
-                if units > self._free_units(i) or units_amount > self.amounts[i] - self.used_amounts[i]:
+        lines, amounts = self.cart.lines, self.amounts
+        if not used:
+            for i, amount in zip(positions, grant.line_amounts, strict=True):
+                if amount and not 0 < amount <= amounts[i] - lines[i].floor_price * lines[i].quantity:
                     return False
-            else:
-                room = self.amounts[i] - line.floor_price * line.quantity
-            if amount and not 0 < amount <= room:
-                return False
-        return True
+            return True
+        return len(used) == len(positions) and all(
+            self._fits_units(i, amount, units)
+            for i, amount, units in zip(positions, grant.line_amounts, used, strict=True)
+        )
+
+    def _fits_units(self, i: int, amount: int, used: UsedUnits) -> bool:
+        if used.units > self._free_units(i) or used.amount > self.amounts[i] - self.used_amounts[i]:
+            return False
+        return not amount or 0 < amount <= used.amount - self.cart.lines[i].floor_price * used.units
 
     def _use_units(self, i: int, units: int, units_amount: int, discount: int) -> None:
         free_units = self._free_units(i)
