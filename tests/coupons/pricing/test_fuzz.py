@@ -12,6 +12,9 @@ def check_all(seeds: range) -> None:
         fuzz.check(seed)
 
 
+@pytest.mark.reliability(31)
+@pytest.mark.reliability(32)
+@pytest.mark.reliability(34)
 @pytest.mark.parametrize("first_seed", range(0, 4000, 1000))
 def test_random_carts(first_seed: int) -> None:
     check_all(range(first_seed, first_seed + 1000))

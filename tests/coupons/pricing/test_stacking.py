@@ -13,7 +13,7 @@ from coupons.pricing import (
     Unmet,
     evaluate_each,
 )
-from coupons.pricing.benefits import EligiblePart, Grant
+from coupons.pricing.benefits import EligiblePart, Grant, UsedUnits
 from coupons.pricing.conditions import ConditionFacts
 from coupons.pricing.refusal import RefusalCode
 from coupons.pricing.running_order import BrokenBenefitError
@@ -374,11 +374,28 @@ class FlashPrice:
 
 
 @dataclass(frozen=True, slots=True)
-class TooGenerous:
-    """A faulty benefit, which takes more than a line has."""
+class Faulty:
+    """A benefit with a mistake."""
+
+    mistake: str
 
     def grant(self, part: EligiblePart) -> Grant:
-        return Grant(tuple(line.room + 1 for line in part.lines))
+        (line,) = part.lines
+        match self.mistake:
+            case "money":
+                return Grant((line.room + 1,))
+            case "negative money":
+                return Grant((-1,), shipping_amount=2)
+            case "shipping":
+                return Grant((0,), shipping_amount=part.shipping + 1)
+            case "units":
+                return Grant((1,), used_units=(UsedUnits(line.free_units + 1, line.free_amount),))
+            case "money of units":
+                return Grant((1,), used_units=(UsedUnits(1, line.free_amount + 1),))
+            case "floor of units":
+                return Grant((line.free_amount,), used_units=(UsedUnits(line.free_units, line.free_amount),))
+            case _:
+                return Grant((1, 1))
 
 
 class TestExtension:
@@ -395,6 +412,11 @@ class TestExtension:
 
         assert discounts(priced) == [900 + 210, 50]
 
-    def test_a_faulty_benefit_cannot_take_more_than_a_line_has(self) -> None:
+    @pytest.mark.parametrize(
+        "mistake", ["money", "negative money", "shipping", "units", "money of units", "floor of units", "lines"]
+    )
+    def test_a_faulty_benefit_cannot_take_more_than_there_is(self, mistake: str) -> None:
+        priced_cart = cart(line("mug", 5000, 2, floor_price=100), shipping=500)
+
         with pytest.raises(BrokenBenefitError):
-            quote(HUNDRED, offer("c", TooGenerous()))
+            quote(priced_cart, offer("c", Faulty(mistake)))
