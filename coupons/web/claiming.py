@@ -13,9 +13,10 @@ from config.kernel.idempotency import Answer, fingerprint, run_once
 from coupons.codes import normalize_code
 from coupons.enums import ClaimChannel
 from coupons.fitting import ChosenTerms
-from coupons.models import Claim, Coupon
+from coupons.models import Claim, Coupon, RedPacket
 from coupons.services.claims import claim_create, claim_create_by_code
 from coupons.services.code_guard import few_wrong_codes
+from coupons.services.red_packets import red_packet_grab
 from users.models import User
 
 
@@ -67,6 +68,21 @@ def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: da
         fingerprint("code", normalize_code(text)),
         claim,
     )
+
+
+def grab_once(*, shopper: User, packet: RedPacket, key: str, now: datetime) -> None:
+    """Grabs a share of a red packet at most once under the form's key.
+
+    Raises:
+        ClickInFlight, PageTooOld, Busy, and the errors of `red_packet_grab`.
+    """
+
+    def grab() -> Claim:
+        share = red_packet_grab(packet=packet, shopper=shopper, now=now)
+        assert share.claim is not None
+        return share.claim
+
+    _once(shopper, key, fingerprint("red packet", str(packet.public_id)), grab)
 
 
 def _once(shopper: User, key: str, request_fingerprint: str, claim: Callable[[], Claim]) -> None:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from coupons.web import checkout, coupon, gifts, showcase, wallet
+from coupons.web import checkout, coupon, gifts, red_packets, showcase, wallet
 
 app_name = "coupons"
 urlpatterns = [
@@ -18,4 +18,6 @@ urlpatterns = [
     path("gift/accept/", gifts.accept, name="gift_accept"),
     path("cart/", checkout.cart, name="cart"),
     path("orders/<uuid:public_id>/", checkout.order, name="order"),
+    path("red-packets/<uuid:public_id>/", red_packets.red_packet, name="red_packet"),
+    path("red-packets/<uuid:public_id>/open/", red_packets.open_packet, name="open_red_packet"),
 ]
