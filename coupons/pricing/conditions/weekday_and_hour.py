@@ -10,6 +10,7 @@ from coupons.pricing.whole_numbers import require_whole
 
 MINUTES_OF_DAY = 24 * 60
 EVERY_DAY = frozenset(range(7))
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,19 @@ class WeekdayAndHour:
 
     def _next_opening(self, now: datetime, local: datetime) -> datetime:
         start = time(self.start_minute // 60, self.start_minute % 60)
+        # A wall time comes twice when the clock is set back.
         openings = (
-            datetime.combine(local.date() + timedelta(days=days), start, tzinfo=self._zone_info).astimezone(UTC)
+            datetime.combine(local.date() + timedelta(days=days), start, tzinfo=self._zone_info)
+            .replace(fold=fold)
+            .astimezone(UTC)
             for days in range(9)
+            for fold in (0, 1)
         )
-        return next(
-            opening
-            for opening in openings
-            if opening > now and opening.astimezone(self._zone_info).weekday() in self.weekdays
-        )
+        opening = next(moment for moment in openings if moment > now and self._is_open_at(moment))
+        # A wall time that is left out when the clock is set forward is found too late.
+        while opening - _MINUTE > now and self._is_open_at(opening - _MINUTE):
+            opening -= _MINUTE
+        return opening
+
+    def _is_open_at(self, moment: datetime) -> bool:
+        return self._is_open(moment.astimezone(self._zone_info))

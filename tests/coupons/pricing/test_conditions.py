@@ -210,6 +210,37 @@ class TestHours:
         )
         assert verdict(sundays, now=utc("2026-10-18T08:00")) is None
 
+    @pytest.mark.parametrize(
+        ("window", "now", "opens_at"),
+        [
+            pytest.param((150, 240), "2026-03-28T23:00", "2026-03-29T01:00", id="2:30 is left out: open from 3:00"),
+            pytest.param((150, 165), "2026-10-25T00:45", "2026-10-25T01:30", id="2:30 comes twice"),
+            pytest.param((150, 165), "2026-10-25T01:45", "2026-11-01T01:30", id="after the second one"),
+        ],
+    )
+    def test_wall_times_that_are_left_out_or_come_twice(self, window: tuple[int, int], now: str, opens_at: str) -> None:
+        """22.13"""
+        sundays = WeekdayAndHour(frozenset({6}), *window, "Europe/Berlin")
+
+        assert verdict(sundays, now=utc(now)) == ("outside_hours", {"opens_at": utc(opens_at)})
+
+    @pytest.mark.parametrize(
+        ("zone", "weekday", "begins"),
+        [
+            pytest.param("Pacific/Kiritimati", 1, "2028-02-28T10:00", id="UTC+14, 29 February"),
+            pytest.param("Etc/GMT+12", 1, "2028-02-29T12:00", id="UTC-12, 29 February"),
+        ],
+    )
+    def test_the_ends_of_the_world(self, zone: str, weekday: int, begins: str) -> None:
+        """22.13"""
+        tuesday = WeekdayAndHour(frozenset({weekday}), zone=zone)
+        start = utc(begins)
+
+        assert verdict(tuesday, now=start - MICROSECOND) == ("outside_hours", {"opens_at": start})
+        assert verdict(tuesday, now=start) is None
+        assert verdict(tuesday, now=start + timedelta(days=1) - MICROSECOND) is None
+        assert verdict(tuesday, now=start + timedelta(days=1)) is not None
+
 
 class TestPlace:
     def test_channel(self) -> None:
