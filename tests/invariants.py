@@ -8,11 +8,14 @@ from itertools import pairwise
 
 from django.db.models import OuterRef, Subquery, Sum
 
-from coupons.enums import ClaimState, RedPacketState
+from coupons.enums import ClaimChannel, ClaimState, OrderState, RedPacketState
 from coupons.models import (
+    Budget,
     Claim,
     ClaimCounter,
     Coupon,
+    Order,
+    Redemption,
     RedPacket,
     RedPacketShare,
     Stock,
@@ -73,9 +76,49 @@ def assert_redemptions_are_the_sum_of_their_ledgers(claim: Claim) -> None:
         total = sum(entry.amount for entry in redemption.entries.all())
         assert total == redemption.amount - redemption.refunded
         is_standing = claim.state == ClaimState.REDEEMED and redemption.order_id == claim.order_id
-        assert total == (redemption.amount if is_standing else 0)
+        assert 0 <= total <= redemption.amount
+        assert is_standing or total == 0
         standing += is_standing
     assert standing == (claim.state == ClaimState.REDEEMED)
+
+
+def assert_budget_holds(budget: Budget) -> None:
+    """A budget's money is the sum of its ledger, and that of the redemptions that it paid; never above the cap."""
+    budget = Budget.objects.get(pk=budget.pk)
+    entries = budget.entries.all()
+    assert budget.spent == sum(entry.amount for entry in entries)
+    paid = Redemption.objects.filter(pk__in=entries.values("redemption"))
+    assert budget.spent == sum(redemption.amount - redemption.refunded for redemption in paid)
+    assert 0 <= budget.spent <= budget.cap
+
+
+def assert_order_adds_up(order: Order) -> None:
+    """Lines, discounts, refunds and redemptions of an order tell one story, and no more goes back than was paid."""
+    order = Order.objects.get(pk=order.pk)
+    lines = list(order.lines.prefetch_related("discounts"))
+    for line in lines:
+        assert line.payable == line.unit_price * line.quantity - line.discount
+        assert line.discount == sum(discount.amount for discount in line.discounts.all())
+        assert line.refunded == sum(part.amount for part in line.refund_lines.all()) <= line.payable + line.tax
+        assert line.returned == sum(part.quantity for part in line.refund_lines.all()) <= line.quantity
+    assert order.subtotal - order.discount == sum(line.payable for line in lines)
+    assert order.shipping_discount == sum(discount.amount for discount in order.shipping_discounts.all())
+    refunds = list(order.refunds.prefetch_related("lines"))
+    for refund in refunds:
+        assert refund.amount == refund.shipping + sum(part.amount for part in refund.lines.all())
+    assert order.refunded == sum(refund.amount for refund in refunds) <= order.payable
+    redemptions = list(order.redemptions.all())
+    if order.redeemed_at is not None:
+        assert sum(redemption.amount for redemption in redemptions) == order.discount + order.shipping_discount
+    if order.state == OrderState.REFUNDED:
+        assert order.refunded == order.payable
+        assert all(redemption.refunded == redemption.amount for redemption in redemptions)
+
+
+def money_in(claim: Claim) -> int:
+    """What a claim of cash is worth together with the rests that were kept of it."""
+    rests = claim.derived.filter(channel=ClaimChannel.REST)
+    return (claim.amount_off or 0) + sum(money_in(rest) for rest in rests)
 
 
 def assert_red_packet_adds_up(packet: RedPacket) -> None:
@@ -87,7 +130,7 @@ def assert_red_packet_adds_up(packet: RedPacket) -> None:
     taken = [share for share in shares if share.claim is not None]
     assert len({share.shopper_id for share in taken}) == len(taken)
     for share in taken:
-        assert (share.claim.shopper_id, share.claim.amount_off) == (share.shopper_id, share.amount)
+        assert (share.claim.shopper_id, money_in(share.claim)) == (share.shopper_id, share.amount)
     assert {share.claim_id for share in taken} == set(
         Claim.objects.filter(coupon=packet.coupon, source=None).values_list("pk", flat=True)
     )

@@ -225,8 +225,8 @@ RED_PACKET_SHARE: dict[str, Any] = {
         "coupon": {
             **COUPON_SUMMARY,
             "title": "Weekend red packet",
-            "headline": "Cash",
-            "benefit": {"type": "cash", "amount_off": None, "percent_off": None, "discount_cap": None},
+            "headline": "¥6.66 in cash",
+            "benefit": {**COUPON_SUMMARY["benefit"], "type": "cash", "amount_off": "6.66"},
             "minimum_spend": "0.00",
         },
         "channel": "red_packet",

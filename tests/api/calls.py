@@ -23,6 +23,11 @@ def post(client: APIClient, path: str, body: Any = None, *, key: str | None = No
     return client.post(f"{API}/{path}", body, format="json", **headers)
 
 
+def put(client: APIClient, path: str, body: Any, *, key: str | None = None) -> Any:
+    """Puts JSON under an Idempotency-Key of its own, or the one given."""
+    return client.put(f"{API}/{path}", body, format="json", HTTP_IDEMPOTENCY_KEY=key or new_key())
+
+
 def post_raw(client: APIClient, path: str, body: bytes, content_type: str = "application/json", **headers: str) -> Any:
     """Posts bytes as they are."""
     headers["HTTP_IDEMPOTENCY_KEY"] = new_key()

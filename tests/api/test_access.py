@@ -62,6 +62,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
             "claims": [str(shop.claim.public_id)],
             **named,
         },
+        "PUT orders/{order}": {"lines": line(shop.product), "claims": [str(shop.claim.public_id)]},
         "POST events": {"events": [{**occurrence, "shopper": str(shop.owner.public_id)}]},
         "PUT shoppers/c-1": {"language": "en"},
     }
@@ -88,6 +89,7 @@ SCOPE_OF = {
     "GET orders": "orders:read",
     "GET orders/{order}": "orders:read",
     "POST orders": "orders:write",
+    "PUT orders/{order}": "orders:write",
     "POST orders/{order}/redeem": "orders:write",
     "POST orders/{order}/release": "orders:write",
     "POST orders/{order}/refund": "orders:write",
@@ -101,6 +103,7 @@ OWNED = {
     "GET orders/{order}",
     "POST quotes",
     "POST orders",
+    "PUT orders/{order}",
     "POST orders/{order}/redeem",
     "POST orders/{order}/release",
     "POST orders/{order}/refund",

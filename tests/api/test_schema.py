@@ -14,7 +14,7 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 from rest_framework.test import APIClient
 
-from tests.api.calls import get, post
+from tests.api.calls import get, post, put
 from tests.factories import make_claim, make_coupon, make_product, make_red_packet
 from users.models import User
 
@@ -61,6 +61,7 @@ def test_every_write_under_a_key_says_so(schema: dict[str, Any]) -> None:
     assert with_key == {
         "POST /api/v1/claims",
         "POST /api/v1/orders",
+        "PUT /api/v1/orders/{public_id}",
         "POST /api/v1/orders/{public_id}/redeem",
         "POST /api/v1/orders/{public_id}/release",
         "POST /api/v1/orders/{public_id}/refund",
@@ -93,6 +94,7 @@ def test_every_answer_is_what_the_schema_says(schema: dict[str, Any], shopper: U
         ("post", "orders"): order,
         ("get", "orders"): get(shopper_client, "orders"),
         ("get", "orders/{public_id}"): get(shopper_client, f"orders/{order.json()['id']}"),
+        ("put", "orders/{public_id}"): put(shopper_client, f"orders/{order.json()['id']}", cart),
         ("post", "orders/{public_id}/redeem"): post(shopper_client, f"orders/{order.json()['id']}/redeem"),
         ("post", "orders/{public_id}/refund"): post(shopper_client, f"orders/{order.json()['id']}/refund"),
         ("post", "red-packets/{public_id}/grab"): post(shopper_client, f"red-packets/{packet.public_id}/grab", {}),
