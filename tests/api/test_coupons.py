@@ -1,12 +1,14 @@
 """GET /coupons and /products: what can be found, in which order, page by page."""
 
+from datetime import time
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from coupons.enums import CouponState
-from coupons.models import Product, ScopeEntry
+from coupons.models import Envelope, Product, ScopeEntry, Tier
 from tests.api.calls import assert_problem, get
 from tests.factories import api_client_for, integrator_client, make_category, make_claim, make_coupon, make_product
 from users.models import User
@@ -61,11 +63,105 @@ def test_a_coupon_shows_benefit_scope_stock_and_amounts_as_decimal_strings(shop_
 
     body = get(shop_client, f"coupons/{coupon.public_id}").json()
 
-    assert body["benefit"] == {"type": "amount_off", "amount_off": "10.00", "percent_off": None, "discount_cap": None}
+    said = {name: value for name, value in body["benefit"].items() if value not in (None, "", [])}
+    assert said == {"type": "amount_off", "amount_off": "10.00", "application": "whole", "is_partly_usable": True}
     assert body["minimum_spend"] == "99.00"
     assert body["scope"]["include_products"] == [product.sku]
     assert body["remaining"] == 7
     assert body["claim_starts_at"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        (
+            {"benefit_type": "percent_off", "percent_off": 15, "discount_cap": 30_00, "maximum_units": 2},
+            {"percent_off": "15.00", "discount_cap": "30.00", "maximum_units": 2},
+        ),
+        (
+            {"benefit_type": "every_amount_off", "every_amount": 100_00, "amount_off": 10_00},
+            {"every_amount": "100.00", "amount_off": "10.00"},
+        ),
+        ({"benefit_type": "fixed_price", "unit_price": 9_90}, {"unit_price": "9.90"}),
+        (
+            {"benefit_type": "bundle_price", "bundle_quantity": 3, "bundle_price": 20_00, "maximum_sets": 2},
+            {"bundle_quantity": 3, "bundle_price": "20.00", "maximum_sets": 2},
+        ),
+        (
+            {"benefit_type": "buy_x_get_y", "buy_quantity": 2, "get_quantity": 1},
+            {"buy_quantity": 2, "get_quantity": 1, "percent_off": None},
+        ),
+        ({"benefit_type": "shipping_off"}, {"amount_off": None, "percent_off": None}),
+        ({"benefit_type": "cash", "amount_off": 8_00, "is_partly_usable": False}, {"is_partly_usable": False}),
+    ],
+)
+def test_every_benefit_shows_its_figures(shop_client: APIClient, fields: dict, shown: dict) -> None:
+    benefit = get(shop_client, f"coupons/{make_coupon(**fields).public_id}").json()["benefit"]
+
+    assert benefit["type"] == fields["benefit_type"]
+    assert {name: benefit[name] for name in shown} == shown
+
+
+def test_tiers_and_gifts_are_named(shop_client: APIClient) -> None:
+    tiered = make_coupon(benefit_type="tiered", tier_basis="quantity")
+    Tier.objects.create(coupon=tiered, minimum_quantity=2, percent_off=10)
+    mug = make_product()
+    gift = make_coupon(benefit_type="gift_item", gift_product=mug, gift_quantity=1)
+
+    benefit = get(shop_client, f"coupons/{tiered.public_id}").json()["benefit"]
+    assert benefit["tier_basis"] == "quantity"
+    assert benefit["tiers"] == [
+        {"minimum_spend": None, "minimum_quantity": 2, "amount_off": None, "percent_off": "10.00"}
+    ]
+    assert get(shop_client, f"coupons/{gift.public_id}").json()["benefit"]["gift_sku"] == mug.sku
+
+
+def test_conditions_and_every_part_of_the_scope_are_shown(shop_client: APIClient) -> None:
+    coupon = make_coupon(
+        minimum_quantity=2, order_number=1, weekdays=[5], hour_from=time(18), hour_until=time(2), channels=["app"]
+    )
+    product = make_product()
+    for mode in ("require", "forbid", "give"):
+        ScopeEntry.objects.create(coupon=coupon, product=product, mode=mode)
+
+    body = get(shop_client, f"coupons/{coupon.public_id}").json()
+
+    assert body["conditions"] == {
+        "threshold_base": "current",
+        "minimum_quantity": 2,
+        "minimum_unit_price": None,
+        "maximum_unit_price": None,
+        "order_number": 1,
+        "new_shopper_days": None,
+        "weekdays": [5],
+        "hour_from": "18:00",
+        "hour_until": "02:00",
+        "channels": ["app"],
+        "regions": [],
+    }
+    assert [body["scope"][f"{mode}_products"] for mode in ("require", "forbid", "give")] == [[product.sku]] * 3
+
+
+def test_the_limits_of_a_coupon_to_fit_are_shown(shop_client: APIClient) -> None:
+    coupon = make_coupon(amount_off=30_00)
+    assert get(shop_client, f"coupons/{coupon.public_id}").json()["envelope"] is None
+    Envelope.objects.create(
+        coupon=coupon, amount_minimum=5_00, amount_maximum=30_00, amount_step=1_00, spend_maximum=240_00
+    )
+
+    body = get(shop_client, f"coupons/{coupon.public_id}").json()
+
+    assert body["headline"] == "up to ¥30.00 off"
+    assert body["envelope"] == {
+        "amount_minimum": "5.00",
+        "amount_maximum": "30.00",
+        "amount_step": "1.00",
+        "days_minimum": 1,
+        "days_maximum": 14,
+        "factor_shortest": "4.00",
+        "factor_longest": "8.00",
+        "spend_maximum": "240.00",
+    }
 
 
 def test_a_shopper_sees_how_many_they_have_claimed(shopper: User, shopper_client: APIClient) -> None:
