@@ -45,6 +45,8 @@ SHOP_CURRENCY = currency("SHOP_CURRENCY", default="CNY")
 SHOP_PRICES_INCLUDE_TAX = boolean("SHOP_PRICES_INCLUDE_TAX", default=True)
 # Lets a signed-in shopper place, pay and cancel orders on the demo cart; a real shop does that by API.
 DEMO_CHECKOUT = boolean("DEMO_CHECKOUT", default=False)
+# What the demo cart asks for delivery, in minor units; a real shop says it with every quote and order.
+DEMO_SHIPPING_FEE = whole_number("DEMO_SHIPPING_FEE", default=600)
 ORDER_LOCK_LASTS = timedelta(minutes=whole_number("ORDER_LOCK_MINUTES", default=30, minimum=1))
 CLAIM_GRACE_EXTENSION = timedelta(days=whole_number("CLAIM_GRACE_DAYS", default=7))
 # A coupon may go through so many hands; a shopper offers so many a shop day; an offer lasts so long.

@@ -136,12 +136,19 @@ QUOTE: dict[str, Any] = {
             "amount": "120.00",
             "discount": "20.00",
             "payable": "100.00",
+            "tax": "0.00",
         }
     ],
+    "gifts": [],
     "subtotal": "120.00",
     "discount": "20.00",
     "shipping": "0.00",
+    "shipping_discount": "0.00",
+    "shipping_payable": "0.00",
+    "tax": "0.00",
+    "prices_include_tax": True,
     "payable": "100.00",
+    "promotions": [],
     "coupons": [
         {
             "claim": CLAIM_ID,
@@ -149,12 +156,17 @@ QUOTE: dict[str, Any] = {
             "title": "20 off from 99",
             "status": "applied",
             "amount": "20.00",
+            "lines": [{"sku": "1029743", "amount": "20.00"}],
+            "shipping_amount": "0.00",
+            "gifts": [],
             "code": None,
             "detail": "You save ¥20.00 with this coupon.",
             "data": {},
             "expires_at": "2026-12-05T04:00:00Z",
         }
     ],
+    "best": {"claims": [CLAIM_ID], "payable": "100.00", "saves_more": "0.00", "is_proven": True, "gap": "0.00"},
+    "hints": [],
 }
 
 ORDER_CREATE: dict[str, Any] = {**CART, "reference": "SO-20261121-0042", "expected_payable": "100.00"}

@@ -108,6 +108,11 @@ class OrderLine(models.Model):
     def __str__(self) -> str:
         return f"{self.product} × {self.quantity}"
 
+    @property
+    def left(self) -> int:
+        """How many units the shopper still has."""
+        return self.quantity - self.returned
+
 
 class OrderLineDiscount(models.Model):
     """What one coupon took off one line; the sum over a line is the line's discount.

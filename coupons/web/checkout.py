@@ -15,7 +15,8 @@ from django.views.decorators.http import require_safe
 
 from config.kernel.clock import database_now
 from config.kernel.errors import NotFound
-from coupons.models import Coupon, Order
+from config.kernel.money import to_decimal
+from coupons.models import Coupon, Order, OrderLineDiscount, OrderShippingDiscount
 from coupons.selectors.holdings import order_placed
 from users.models import User
 
@@ -33,7 +34,11 @@ class CouponOnOrder:
 @never_cache
 def cart(request: HttpRequest) -> HttpResponse:
     """The frame of the cart; `static/js/cart.js` fills it from the API."""
-    context = {"currency": settings.SHOP_CURRENCY, "chosen": request.GET.get("use", "")[:36]}
+    context = {
+        "currency": settings.SHOP_CURRENCY,
+        "chosen": request.GET.get("use", "")[:36],
+        "delivery_fee": str(to_decimal(settings.DEMO_SHIPPING_FEE)),
+    }
     return render(request, "coupons/cart.html", context)
 
 
@@ -52,8 +57,9 @@ def order(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 def _coupons_on(order: Order) -> list[CouponOnOrder]:
     coupons: dict[tuple[int, int | None], CouponOnOrder] = {}
-    for line in order.lines.all():
-        for discount in line.discounts.all():
-            entry = coupons.setdefault((discount.coupon_id, discount.claim_id), CouponOnOrder(discount.coupon, 0))
-            entry.amount += discount.amount
+    discounts: list[OrderLineDiscount | OrderShippingDiscount] = [*order.shipping_discounts.all()]
+    discounts += [discount for line in order.lines.all() for discount in line.discounts.all()]
+    for discount in discounts:
+        entry = coupons.setdefault((discount.coupon_id, discount.claim_id), CouponOnOrder(discount.coupon, 0))
+        entry.amount += discount.amount
     return list(coupons.values())

@@ -1,7 +1,9 @@
 // The cart page: quotes as you type, over the public API alone.
 import { Problem, debounced, post, randomName } from "./api.js";
+import { clearAdvice, showAdvice } from "./cart_advice.js";
+import { startCodeForm } from "./cart_code.js";
 import { clearCoupons, showCoupons } from "./cart_coupons.js";
-import { showLinePrices, showLines } from "./cart_lines.js";
+import { clearLinePrices, showLinePrices, showLines } from "./cart_lines.js";
 import { clearCart, onCartChange, readCart } from "./cart_store.js";
 import { moneyFormat } from "./money.js";
 import { startProductSearch } from "./products.js";
@@ -24,6 +26,17 @@ let running = new AbortController();
 // One attempt to order this very cart: a repeated click or a lost answer must not order twice.
 let attempt = null;
 
+function cartFacts() {
+  const delivery = document.querySelector("[name=shipping]:checked");
+  return { lines: cartLines(), channel: page.dataset.channel, ...(delivery ? { shipping: delivery.value } : {}) };
+}
+
+function showTotal(name, amount, { isHidden = false } = {}) {
+  document.getElementById(name).textContent = money(amount);
+  const row = document.getElementById(`${name}-row`);
+  if (row) row.hidden = isHidden;
+}
+
 function cartLines() {
   return readCart().map(({ sku, quantity }) => ({ sku, quantity }));
 }
@@ -34,15 +47,27 @@ function showProblem(sentence) {
 }
 
 function showQuote() {
-  showLinePrices(quote.lines, money);
-  showCoupons(quote.coupons, { money, chosen, onChoose: choose });
-  document.getElementById("subtotal").textContent = money(quote.subtotal);
+  showLinePrices(quote, money);
+  showCoupons(quote, { money, chosen, onChoose: choose });
+  showAdvice(quote, { money, isChosenByHand: chosen !== null });
+  showTotal("subtotal", quote.subtotal);
   document.getElementById("discount").textContent = `−${money(quote.discount)}`;
-  document.getElementById("payable").textContent = money(quote.payable);
+  showShipping();
+  const taxLabel = document.getElementById("tax-label");
+  taxLabel.textContent = quote.prices_include_tax ? taxLabel.dataset.included : taxLabel.dataset.added;
+  showTotal("tax", quote.tax, { isHidden: Number(quote.tax) === 0 });
+  showTotal("payable", quote.payable);
   totals.hidden = false;
   hint.hidden = quote.coupons.length > 0;
   hint.textContent = gettext("You hold no coupon that could be used now.");
   chooseForMe.hidden = chosen === null;
+}
+
+function showShipping() {
+  const before = document.getElementById("shipping-before");
+  before.textContent = money(quote.shipping);
+  before.hidden = Number(quote.shipping_discount) === 0;
+  showTotal("shipping", quote.shipping_payable, { isHidden: Number(quote.shipping) === 0 });
 }
 
 function showNoQuote() {
@@ -50,6 +75,8 @@ function showNoQuote() {
   isFresh = false;
   totals.hidden = true;
   clearCoupons();
+  clearAdvice();
+  clearLinePrices();
   hint.hidden = false;
   chooseForMe.hidden = true;
   allowOrder();
@@ -64,14 +91,14 @@ async function askForQuote() {
   running.abort();
   running = new AbortController();
   const { signal } = running;
-  const lines = cartLines();
-  if (lines.length === 0) {
+  const facts = cartFacts();
+  if (facts.lines.length === 0) {
     showProblem("");
     showNoQuote();
     return;
   }
   try {
-    const answer = await post("/quotes", { lines, claims: chosen && [...chosen] }, { signal });
+    const answer = await post("/quotes", { ...facts, claims: chosen && [...chosen] }, { signal });
     if (signal.aborted) return;
     quote = answer;
     isFresh = true;
@@ -99,6 +126,13 @@ function choose(claim, isTicked) {
   if (isTicked) ticked.add(claim);
   else ticked.delete(claim);
   chosen = ticked;
+  reconsider();
+}
+
+// Nobody orders at the price of another choice.
+function reconsider() {
+  isFresh = false;
+  allowOrder();
   askForQuote();
 }
 
@@ -110,7 +144,7 @@ function outdate() {
 
 async function order() {
   const claims = quote.coupons.filter((coupon) => coupon.status === "applied").map((coupon) => coupon.claim);
-  const wanted = { lines: cartLines(), claims, expected_payable: quote.payable };
+  const wanted = { ...cartFacts(), claims, expected_payable: quote.payable };
   const fingerprint = JSON.stringify(wanted);
   if (attempt?.fingerprint !== fingerprint) attempt = { fingerprint, name: `web-${randomName()}` };
   attempt.isRunning = true;
@@ -134,8 +168,10 @@ onCartChange((lines) => {
 });
 chooseForMe.addEventListener("click", () => {
   chosen = null;
-  askForQuote();
+  reconsider();
 });
+for (const option of document.querySelectorAll("[name=shipping]")) option.addEventListener("change", reconsider);
+startCodeForm(reconsider);
 placeOrder?.addEventListener("click", order);
 // Back from the order, a page out of the browser's memory shows the cart of then.
 addEventListener("pageshow", (event) => {

@@ -54,8 +54,41 @@ export function showLines(lines, money) {
   document.getElementById("cart-empty").hidden = lines.length > 0;
 }
 
-export function showLinePrices(quoted, money) {
-  for (const line of quoted) {
+// Every offer that took something off a line, by the line's product.
+function partsBySku({ promotions, coupons }) {
+  const parts = new Map();
+  for (const offer of [...promotions, ...coupons.filter((coupon) => coupon.status === "applied")]) {
+    for (const { sku, amount } of offer.lines) parts.set(sku, [...(parts.get(sku) ?? []), { title: offer.title, amount }]);
+  }
+  return parts;
+}
+
+function discountItem({ title, amount }, money) {
+  const item = document.createElement("li");
+  item.append(document.createElement("span"), document.createElement("span"));
+  item.firstElementChild.textContent = title;
+  item.lastElementChild.textContent = `−${money(amount)}`;
+  return item;
+}
+
+function showGifts(gifts) {
+  document.getElementById("gifts").replaceChildren(
+    ...gifts.map((gift) => {
+      const item = document.getElementById("gift-template").content.firstElementChild.cloneNode(true);
+      item.querySelector(".line-title").textContent = `${gift.name} × ${gift.quantity}`;
+      return item;
+    }),
+  );
+}
+
+export function clearLinePrices() {
+  showGifts([]);
+}
+
+export function showLinePrices(quote, money) {
+  const parts = partsBySku(quote);
+  showGifts(quote.gifts);
+  for (const line of quote.lines) {
     const row = rows.get(line.sku);
     if (!row) continue;
     const isSaving = Number(line.discount) > 0;
@@ -67,5 +100,7 @@ export function showLinePrices(quoted, money) {
     before.textContent = money(line.amount);
     saving.textContent = interpolate(gettext("you save %s"), [money(line.discount)]);
     before.hidden = saving.hidden = !isSaving;
+    const taken = (parts.get(line.sku) ?? []).map((part) => discountItem(part, money));
+    row.querySelector(".line-discounts").replaceChildren(...taken);
   }
 }

@@ -50,6 +50,7 @@ def test_a_quote_applies_what_the_wallet_holds(shopper_client: APIClient, produc
             "amount": "200.00",
             "discount": "10.00",
             "payable": "190.00",
+            "tax": "0.00",
         }
     ]
     (coupon,) = body["coupons"]

@@ -12,6 +12,8 @@ from coupons.enums import BenefitType, ScopeMode
 from coupons.errors import CartTooLarge, ProductUnknown
 from coupons.models import Claim, Product, ScopeEntry
 from coupons.offers import CartItem
+from coupons.services import quotes
+from coupons.services.quote_hints import hints_of
 from coupons.services.quotes import CartQuote, quote_cart
 from tests import factories
 from tests.factories import NOW, cart_item
@@ -150,5 +152,86 @@ def test_costs_no_more_queries_for_a_fuller_wallet(
 ) -> None:
     for _ in range(15):
         factories.make_claim(shopper=shopper)
-    with django_assert_max_num_queries(4):
+    # Products, promotions, two of the shopper, claims with the two parts that they have.
+    with django_assert_max_num_queries(7):
         quote(shopper, cart_item(product))
+
+
+class TestTheBestCombination:
+    @pytest.fixture
+    def rivals(self, shopper: User) -> list[Claim]:
+        """Of one group: 10.00 off, and 25 % off, which the engine's own order would take last."""
+        small = factories.make_claim(shopper=shopper, stacking_group="shop", priority=9)
+        large = factories.make_claim(
+            shopper=shopper, stacking_group="shop", benefit_type=BenefitType.PERCENT_OFF, percent_off=25
+        )
+        return [small, large]
+
+    def test_is_chosen_where_the_shopper_chose_nothing(
+        self, shopper: User, product: Product, rivals: list[Claim]
+    ) -> None:
+        result = quote(shopper, cart_item(product))
+        assert [status_of(result, each) for each in rivals] == ["refused", "applied"]
+        assert result.quote.payable == 75_00
+        assert result.is_best
+
+    def test_is_named_beside_another_choice(self, shopper: User, product: Product, rivals: list[Claim]) -> None:
+        result = quote(shopper, cart_item(product), claims=[rivals[0]])
+        assert result.quote.payable == 90_00
+        assert result.best is not None
+        assert [offer.offer_id for offer in result.best.offers] == [str(rivals[1].public_id)]
+        assert (result.best.quote.payable, result.best.is_proven, result.is_best) == (75_00, True, False)
+
+    def test_of_a_visitor_is_none(self, product: Product) -> None:
+        assert quote(None, cart_item(product)).best is None
+
+
+class TestPromotions:
+    def test_apply_by_themselves_for_everybody(self, shopper: User, product: Product) -> None:
+        promotion = factories.make_coupon(handout="automatic", amount_off=7_00)
+        for buyer in (shopper, None):
+            result = quote(buyer, cart_item(product))
+            assert result.quote.payable == 93_00
+            assert [each.coupon for each in result.promotions] == [promotion]
+
+    def test_stay_beside_whatever_is_chosen(self, shopper: User, product: Product, claim: Claim) -> None:
+        factories.make_coupon(handout="automatic", amount_off=7_00)
+        assert quote(shopper, cart_item(product), claims=[claim]).quote.payable == 83_00
+        assert quote(shopper, cart_item(product), claims=[]).quote.payable == 93_00
+
+
+class TestHints:
+    def hints(self, result: CartQuote) -> list[tuple[str, str]]:
+        return [(hint.code.value, hint.sentence) for hint in hints_of(result.candidates, now=NOW)]
+
+    def test_name_what_misses_the_least(self, shopper: User) -> None:
+        for missing in (12_00, 5_00, 90_00):
+            factories.make_claim(shopper=shopper, minimum_spend=100_00 + missing)
+        result = quote(shopper, cart_item(factories.make_product(price=100_00)))
+        found = hints_of(result.candidates, now=NOW)
+        assert [hint.data for hint in found] == [{"missing_amount": 5_00}, {"missing_amount": 12_00}]
+
+    def test_leave_out_what_is_far_away(self, shopper: User) -> None:
+        factories.make_claim(shopper=shopper, minimum_spend=500_00)
+        assert not self.hints(quote(shopper, cart_item(factories.make_product(price=100_00))))
+
+    def test_warn_of_what_ends_tonight_and_is_not_used(self, shopper: User, product: Product) -> None:
+        tonight = factories.make_claim(shopper=shopper, title_en="Last day", usable_until=NOW + timedelta(hours=2))
+        assert self.hints(quote(shopper, cart_item(product), claims=[])) == [
+            ("expires_tonight", "“Last day” expires tonight.")
+        ]
+        assert not self.hints(quote(shopper, cart_item(product), claims=[tonight]))
+
+
+def test_a_huge_cart_and_wallet_are_judged_with_bounded_work(shopper: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(12):
+        factories.make_claim(shopper=shopper)
+    items = [cart_item(factories.make_product()) for _ in range(3)]
+    priced = []
+    real = quotes.price_cart
+    monkeypatch.setattr(quotes, "price_cart", lambda *given: priced.append(given) or real(*given))
+    monkeypatch.setattr(quotes, "MAXIMUM_LINES_PRICED", 15)
+    result = quote(shopper, *items, claims=[])
+    # Once for the quote, and five times three lines for the claims; the other seven are judged alone.
+    assert len(priced) == 1 + 5
+    assert {candidate.status for candidate in result.candidates} == {"available"}

@@ -51,7 +51,8 @@ class QuotesView(ApiView):
         summary="Price a cart",
         description=(
             "Prices a cart and explains every coupon of the shopper: applied, available, or refused with the reason "
-            "and what is missing. Changes nothing. Without a shopper the shop's backend gets the plain price."
+            "and what is missing. `best` is the combination with the least to pay; leave `claims` out to price with "
+            "it. Changes nothing. Without a shopper the shop's backend gets the price with promotions alone."
         ),
         request=QuoteCreateSerializer,
         request_example=examples.CART,
@@ -61,11 +62,14 @@ class QuotesView(ApiView):
     )
     def post(self, request: Request) -> Response:
         body = self.read_body(QuoteCreateSerializer)
+        now = database_now()
         quote = quote_cart(
             shopper=shopper_named(self.caller, body),
             items=read_cart(self.caller, body),
             claim_ids=body.get("claims"),
             shipping=body.get("shipping", 0),
-            now=database_now(),
+            channel=body.get("channel", ""),
+            region=body.get("region", ""),
+            now=now,
         )
-        return Response(quote_body(quote))
+        return Response(quote_body(quote, now=now))
