@@ -192,3 +192,18 @@ def test_allocations_sum_exactly_in_every_currency(
     parts = [discount * unit for discount in discounts(priced)]
     assert sum(parts) == min(amount, sum(prices)) * unit
     assert all(-part.as_tuple().exponent == exponent for part in parts if isinstance(part, Decimal))
+
+
+@pytest.mark.reliability(32)
+@pytest.mark.parametrize("exponent", [pytest.param(0, id="JPY"), pytest.param(2, id="CNY"), pytest.param(3, id="KWD")])
+@sampled(30)
+@given(priced_cart=carts(), offers=wallets(least=1))
+def test_every_sum_of_a_quote_is_exact_as_decimals(exponent: int, priced_cart: Cart, offers: list[Offer]) -> None:
+    priced = quote(priced_cart, *offers)
+
+    unit = Decimal(1).scaleb(-exponent)
+    paid = [quoted.payable * unit for quoted in priced.lines]
+    given_away = [applied.amount * unit for applied in priced.applied]
+    tax = 0 if priced.prices_include_tax else priced.tax
+    assert sum(paid) + priced.shipping_payable * unit + tax * unit == priced.payable * unit
+    assert sum(given_away) == (priced.subtotal + priced.shipping + tax - priced.payable) * unit
