@@ -32,25 +32,40 @@ def price_cart(cart: Cart, offers: Iterable[Offer], now: datetime) -> Quote:
     Raises:
         ValueError: when ``now`` is naive.
     """
-    if now.utcoffset() is None:
-        raise ValueError("now must be aware of its time zone")
     given = tuple(offers)
     unique = {offer.offer_id: offer for offer in reversed(given)}
-
-    in_sku_order = sorted_by_sku(cart)
-    selection = Selection(RunningOrder.at_list_price(in_sku_order), now)
-    selection.run(unique.values())
-    order, steps = selection.order, selection.steps
-    if in_sku_order.lines != cart.lines:
-        order, steps = _retake_in_cart_order(cart, selection)
-
-    settled = selection.outcomes | {step.offer.offer_id: step.applied for step in steps}
+    order, settled = _Pricing(cart, now).settle(unique.values())
     return _quote(cart, order, _outcomes_as_given(given, settled))
 
 
 def evaluate_each(cart: Cart, offers: Iterable[Offer], now: datetime) -> tuple[Outcome, ...]:
-    """What every offer would do as the only one on the cart, in the order of the offers."""
-    return tuple(price_cart(cart, (offer,), now).outcomes[0] for offer in offers)
+    """What every offer would do as the only one on the cart, in the order of the offers.
+
+    Raises:
+        ValueError: when ``now`` is naive.
+    """
+    pricing = _Pricing(cart, now)
+    return tuple(pricing.settle((offer,))[1][offer.offer_id] for offer in offers)
+
+
+class _Pricing:
+    """A cart at list prices, on which any number of sets of offers can be settled."""
+
+    def __init__(self, cart: Cart, now: datetime) -> None:
+        if now.utcoffset() is None:
+            raise ValueError("now must be aware of its time zone")
+        self._now = now
+        self._in_sku_order = RunningOrder.at_list_price(sorted_by_sku(cart))
+        self._in_cart_order = RunningOrder.at_list_price(cart)
+
+    def settle(self, offers: Iterable[Offer]) -> tuple[RunningOrder, dict[str, Outcome]]:
+        """Apply the offers; return the order afterwards and every offer's outcome. Their ids must differ."""
+        selection = Selection(self._in_sku_order.snapshot(), self._now)
+        selection.run(offers)
+        order, steps = selection.order, selection.steps
+        if self._in_sku_order.lines != self._in_cart_order.lines:
+            order, steps = _retake_in_cart_order(self._in_cart_order.snapshot(), selection)
+        return order, selection.outcomes | {step.offer.offer_id: step.applied for step in steps}
 
 
 def sorted_by_sku(cart: Cart) -> Cart:
@@ -76,14 +91,13 @@ def sorted_by_sku(cart: Cart) -> Cart:
     )
 
 
-def _retake_in_cart_order(cart: Cart, selection: Selection) -> tuple[RunningOrder, list[Step]]:
-    """Repeat what was applied, with ties going to the earlier line of the cart.
+def _retake_in_cart_order(order: RunningOrder, selection: Selection) -> tuple[RunningOrder, list[Step]]:
+    """Repeat on ``order`` what was applied, with ties going to the earlier line of the cart.
 
     Where offers cover different products, moving a cent between lines could change what a later
     offer takes, or the tax. The price must not depend on it, so the ties by sku stand then.
     """
-    order = RunningOrder.at_list_price(cart)
-    steps = []
+    cart, steps = order.cart, []
     for _, steps_of_phase in groupby(selection.steps, key=lambda step: step.offer.phase):
         order.start_phase()
         for step in steps_of_phase:
