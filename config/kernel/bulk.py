@@ -87,7 +87,8 @@ def _copy(model: type[models.Model], fields: Sequence[str], rows: Iterable[Seque
     if constants:
         tail = tuple(constants.values())
         rows = ((*row, *tail) for row in rows)
-    with connection.cursor() as cursor:
+    # Django does not translate the errors of this call by itself.
+    with connection.cursor() as cursor, connection.wrap_database_errors:
         cursor.copy_expert(
             f"COPY {quote(model._meta.db_table)} ({columns}) FROM STDIN", RowReader(rows), size=COPY_BYTES
         )

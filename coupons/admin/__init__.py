@@ -5,7 +5,9 @@ from coupons.admin.budget import BudgetAdmin
 from coupons.admin.catalogue import CategoryAdmin, ProductAdmin
 from coupons.admin.claim import ClaimAdmin
 from coupons.admin.code import CodeAdmin
+from coupons.admin.code_batch import CodeBatchAdmin
 from coupons.admin.coupon import CouponAdmin
+from coupons.admin.gift import GiftAdmin
 from coupons.admin.order import OrderAdmin, RedemptionAdmin
 
 __all__ = [
@@ -13,7 +15,9 @@ __all__ = [
     "CategoryAdmin",
     "ClaimAdmin",
     "CodeAdmin",
+    "CodeBatchAdmin",
     "CouponAdmin",
+    "GiftAdmin",
     "OrderAdmin",
     "ProductAdmin",
     "RedemptionAdmin",

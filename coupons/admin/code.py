@@ -7,13 +7,15 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from config.kernel.admin_tools import LargeTableMixin, ShopModelAdmin, without_bulk_delete
+from coupons.admin.code_qr import qr_answer
 from coupons.codes import normalize_code, random_code
 from coupons.enums import CodeKind
 from coupons.models import Code
@@ -69,6 +71,15 @@ class CodeAdmin(LargeTableMixin, ShopModelAdmin):
     search_help_text = _("The whole code, written in any way")
     ordering = ("-id",)
     autocomplete_fields = ("coupon",)
+    actions_detail = ("download_svg", "download_png")
+
+    @action(description=_("QR code (SVG)"), icon="qr_code_2", permissions=["view"])
+    def download_svg(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return qr_answer(object_id, "svg")
+
+    @action(description=_("QR code (PNG)"), icon="qr_code_2", permissions=["view"])
+    def download_png(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return qr_answer(object_id, "png")
 
     def get_fields(self, request: HttpRequest, obj: Code | None = None) -> tuple[str, ...]:
         return ("coupon", "text", "maximum_uses") if obj is None else ("coupon", "text", "kind", "used", "maximum_uses")

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -57,7 +58,11 @@ class CouponActionsMixin:
         "resume",
         "pause",
         "end",
-        {"title": _("More"), "icon": "more_horiz", "items": ["top_up", "withdraw", "open_reserve", "clone"]},
+        {
+            "title": _("More"),
+            "icon": "more_horiz",
+            "items": ["make_codes", "top_up", "withdraw", "open_reserve", "clone"],
+        },
     )
 
     def has_clone_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -74,7 +79,7 @@ class CouponActionsMixin:
         names = set(ACTIONS_OF_STATE[coupon.state(database_now())])
         if Stock.objects.filter(coupon=coupon, is_unlimited=False).exists():
             names |= STOCK_ACTIONS
-        names.add("clone")
+        names |= {"clone", "make_codes"}
         return [item for item in allowed if item.action_name.removeprefix("coupons_coupon_") in names]
 
     @action(
@@ -169,7 +174,7 @@ class CouponActionsMixin:
         permissions=["clone"],
         dialog=_dialog(
             _("Clone this coupon?"),
-            _("Makes a draft with the same terms, scope and stock. Codes and campaigns are not taken along."),
+            _("Makes a draft with the same terms, scope, stock and budgets. Codes and campaigns are not taken along."),
             _("Clone"),
         ),
     )
@@ -183,6 +188,10 @@ class CouponActionsMixin:
             done=gettext("This is the clone: a draft. Look it over and publish it."),
         )
         return leave_dialog(self._path_of(made[0] if made else coupon))
+
+    @action(description=_("Make or import codes"), icon="qr_code_2", permissions=["coupons.add_codebatch"])
+    def make_codes(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect(f"{reverse('admin:coupons_codebatch_add')}?coupon={self._coupon(object_id).pk}")
 
     @action(description=_("Publish"), permissions=["change"])
     def publish_selected(self, request: HttpRequest, queryset: QuerySet[Coupon]) -> None:

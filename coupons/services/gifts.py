@@ -43,8 +43,7 @@ def gift_offer(*, claim: Claim, giver: User, message: str, now: datetime) -> Gif
         GiftLimitReached: the giver has offered as many today as a shop day allows, whatever became of them.
     """
     with busy_when_locked(), transaction.atomic():
-        # One offer of a giver at a time, so that nobody counts past another's offer.
-        User.objects.select_for_update(no_key=True).get(pk=giver.pk)
+        _hold_giver(giver)
         return_overdue_gifts(claim_ids=[claim.public_id], now=now)
         claim = _lock_claim(claim, giver)
         if claim.state_at(now) != ClaimState.AVAILABLE:
@@ -185,6 +184,11 @@ def _expire_batch(now: datetime, batch_size: int) -> int:
         for gift in gifts:
             _give_back(gift, GiftState.EXPIRED, now)
         return len(gifts)
+
+
+def _hold_giver(giver: User) -> None:
+    """Lets one offer of a giver through at a time, so that nobody counts past another's offer."""
+    User.objects.select_for_update(no_key=True).get(pk=giver.pk)
 
 
 def _lock_claim(claim: Claim, giver: User) -> Claim:

@@ -12,6 +12,8 @@ from django.urls import reverse
 
 from campaigns.models import Campaign, CampaignCoupon, Message
 from coupons.models import Claim, Order, OrderLine, Redemption, RedemptionEntry, ScopeEntry
+from coupons.services.code_batches import code_batch_generate
+from coupons.services.gifts import gift_offer
 from tests import factories
 from users.models import BehaviourEvent, Tag, User
 
@@ -93,6 +95,12 @@ def full_shop(db: None) -> dict[str, Any]:
         "coupons_coupon": coupon,
         "coupons_claim": claim,
         "coupons_code": factories.make_code(coupon=coupon),
+        "coupons_codebatch": code_batch_generate(
+            coupon=coupon, quantity=3, prefix="", actor=None, now=factories.NOW, wakes_worker=False
+        ),
+        "coupons_gift": gift_offer(
+            claim=factories.make_claim(shopper=shopper), giver=shopper, message="", now=factories.NOW
+        ),
         "coupons_order": order,
         "coupons_redemption": redemption,
         "coupons_product": product,

@@ -36,13 +36,15 @@ class Shop:
     product: Product
     claim: Claim
     order: str
+    gift: str
 
 
 @pytest.fixture
 def shop(shopper: User) -> Shop:
     product, claim = make_product(), make_claim(shopper=shopper)
     order = post(api_client_for(shopper), "orders", {"reference": "SO-1", "lines": line(product), "claims": []}).json()
-    return Shop(shopper, make_coupon(limit_per_shopper=50), product, claim, order["id"])
+    gift = post(api_client_for(shopper), f"claims/{make_claim(shopper=shopper).public_id}/gift", {}).json()
+    return Shop(shopper, make_coupon(limit_per_shopper=50), product, claim, order["id"], gift["id"])
 
 
 def line(product: Product) -> list[dict[str, Any]]:
@@ -55,6 +57,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
     occurrence = {"event_id": new_key(), "kind": "view", "occurred_at": "2026-11-20T00:00:00Z"}
     bodies: dict[str, Any] = {
         "POST claims": {"coupon": str(shop.coupon.public_id), **named},
+        "POST claims/{claim}/gift": named,
         "POST quotes": {"lines": line(shop.product), "claims": [str(shop.claim.public_id)], **named},
         "POST orders": {
             "reference": new_key(),
@@ -67,7 +70,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
         "PUT shoppers/c-1": {"language": "en"},
     }
     method, path = endpoint.split()
-    path = path.format(coupon=shop.coupon.public_id, claim=shop.claim.public_id, order=shop.order)
+    path = path.format(coupon=shop.coupon.public_id, claim=shop.claim.public_id, order=shop.order, gift=shop.gift)
     body = bodies.get(endpoint)
     return client.generic(
         method,
@@ -85,6 +88,9 @@ SCOPE_OF = {
     "GET claims": "claims:read",
     "GET claims/{claim}": "claims:read",
     "POST claims": "claims:write",
+    "POST claims/{claim}/gift": "claims:write",
+    "GET gifts": "claims:read",
+    "POST gifts/{gift}/cancel": "claims:write",
     "POST quotes": "quotes:write",
     "GET orders": "orders:read",
     "GET orders/{order}": "orders:read",
@@ -101,6 +107,8 @@ INTEGRATORS_ONLY = {"POST events", "PUT shoppers/c-1"}
 OWNED = {
     "GET claims/{claim}",
     "GET orders/{order}",
+    "POST claims/{claim}/gift",
+    "POST gifts/{gift}/cancel",
     "POST quotes",
     "POST orders",
     "PUT orders/{order}",

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.test import override_settings
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -26,10 +27,11 @@ from hypothesis.stateful import (
 
 from config.kernel.errors import DomainError
 from coupons.enums import ClaimChannel
-from coupons.models import Claim, Order
+from coupons.models import Claim, Gift, Order
 from coupons.services.claim_states import claim_extend, claim_revoke
 from coupons.services.claims import claim_create
 from coupons.services.expiry import expire_claims, release_expired_locks
+from coupons.services.gifts import expire_gifts, gift_accept, gift_cancel, gift_offer, gift_token
 from coupons.services.orders import order_lock, order_redeem, order_refund, order_release
 from coupons.services.publishing import coupon_end, coupon_pause, coupon_resume
 from coupons.services.stock import reserve_open, stock_top_up, stock_withdraw
@@ -42,6 +44,8 @@ LIMIT, LIMIT_A_DAY = 4, 2
 VALID_FOR = timedelta(days=3)
 LOCK_LASTS = timedelta(minutes=30)
 GRACE = timedelta(days=7)
+GIFT_LASTS = timedelta(days=3)
+GIFTS_A_DAY, HANDS = 2, 2
 # A walk grows dull when everything has ended early.
 ENDS_AFTER = 6
 
@@ -64,12 +68,21 @@ class ModelClaim:
     state: str = "available"
     order: int | None = None
     locked_until: datetime | None = None
+    offered_until: datetime | None = None
+    hands: int = 0
 
     def put_back(self) -> None:
         self.state, self.order, self.locked_until = "available", None, None
 
     def is_overdue(self, now: datetime) -> bool:
         return self.state == "locked" and self.locked_until is not None and self.locked_until <= now
+
+    def is_unaccepted(self, now: datetime) -> bool:
+        return self.state == "gifting" and self.offered_until is not None and self.offered_until <= now
+
+    def come_back(self, now: datetime) -> None:
+        """Returns from an offer that nobody accepted."""
+        self.state = "available" if self.expires_at > now else "expired"
 
     def refusal(self) -> str:
         """The code with which the platform refuses what only an available claim may do; `ok` for such a one."""
@@ -90,6 +103,9 @@ class ClaimLife(RuleBasedStateMachine):
         self.model: list[ModelClaim] = []
         self.claims: list[Claim] = []
         self.orders: list[Order] = []
+        # By claim: its last gift. And who offered when.
+        self.gifts: dict[int, Gift] = {}
+        self.offers: list[tuple[int, datetime]] = []
         self.status = "published"
 
     def teardown(self) -> None:
@@ -148,7 +164,7 @@ class ClaimLife(RuleBasedStateMachine):
             return self.status
         if not self.remaining:
             return "sold_out"
-        mine = [each for each in self.model if each.shopper == who]
+        mine = [each for each in self.model if each.shopper == who and not each.hands]
         today = [each for each in mine if shop_day(each.claimed_at) == shop_day(self.now)]
         return "limit_reached" if len(mine) >= LIMIT or len(today) >= LIMIT_A_DAY else "ok"
 
@@ -239,6 +255,63 @@ class ClaimLife(RuleBasedStateMachine):
         if verb == "refund" and known.expires_at <= self.now:
             known.expires_at = self.now + GRACE
 
+    # Gifts
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data())
+    def offer(self, data: st.DataObject) -> None:
+        index = data.draw(st.integers(0, len(self.claims) - 1))
+        known = self.model[index]
+        gift = self.attempt(
+            self._answer_to_an_offer(known),
+            gift_offer,
+            claim=self.claims[index],
+            giver=self.shoppers[known.shopper],
+            message="",
+            now=self.now,
+        )
+        if gift:
+            known.state, known.offered_until = "gifting", min(self.now + GIFT_LASTS, known.expires_at)
+            self.gifts[index] = gift
+            self.offers.append((known.shopper, self.now))
+
+    def _answer_to_an_offer(self, known: ModelClaim) -> str:
+        # Where an offer has ended, the next one gives the claim back first.
+        if known.state != "available" and not known.is_unaccepted(self.now):
+            return known.refusal()
+        if known.expires_at <= self.now:
+            return "claim_not_usable"
+        if known.hands >= HANDS:
+            return "gift_refused"
+        today = [who for who, at in self.offers if who == known.shopper and shop_day(at) == shop_day(self.now)]
+        return "gift_limit_reached" if len(today) >= GIFTS_A_DAY else "ok"
+
+    @precondition(lambda self: self.gifts)
+    @rule(data=st.data(), who=st.integers(0, SHOPPERS - 1))
+    def accept(self, data: st.DataObject, who: int) -> None:
+        index = data.draw(st.sampled_from(sorted(self.gifts)))
+        known = self.model[index]
+        expected = "gift_refused" if who == known.shopper else "ok"
+        if known.state != "gifting" or known.is_unaccepted(self.now):
+            expected = "gift_invalid"
+        token = gift_token(gift_id=self.gifts[index].public_id)
+        gift = self.attempt(expected, gift_accept, token=token, recipient=self.shoppers[who], now=self.now)
+        if gift:
+            known.state = "gifted"
+            self.claims.append(gift.received)
+            self.model.append(ModelClaim(who, self.now, known.expires_at, hands=known.hands + 1))
+
+    @precondition(lambda self: self.gifts)
+    @rule(data=st.data())
+    def take_back(self, data: st.DataObject) -> None:
+        index = data.draw(st.sampled_from(sorted(self.gifts)))
+        known = self.model[index]
+        expected = "ok" if known.state == "gifting" else "gift_closed"
+        giver = self.shoppers[known.shopper]
+        self.attempt(expected, gift_cancel, gift=self.gifts[index], giver=giver, now=self.now)
+        if expected == "ok":
+            known.come_back(self.now)
+
     # Time and operators
 
     @rule(step=st.sampled_from(STEPS_OF_TIME))
@@ -247,6 +320,10 @@ class ClaimLife(RuleBasedStateMachine):
 
     @rule()
     def jobs_run(self) -> None:
+        unaccepted = [each for each in self.model if each.is_unaccepted(self.now)]
+        assert expire_gifts(now=self.now, batch_size=2) == len(unaccepted)
+        for each in unaccepted:
+            each.come_back(self.now)
         overdue = [each for each in self.model if each.is_overdue(self.now)]
         assert release_expired_locks(now=self.now) == len(overdue)
         for each in overdue:
@@ -293,6 +370,7 @@ class ClaimLife(RuleBasedStateMachine):
 
 @pytest.mark.django_db
 @pytest.mark.reliability(30)
+@override_settings(GIFTS_PER_DAY=GIFTS_A_DAY, GIFT_CHAIN_DEPTH=HANDS, GIFT_LASTS=GIFT_LASTS)
 def test_no_walk_leads_the_platform_away_from_its_model() -> None:
     is_fuzzing = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
     run_state_machine_as_test(
