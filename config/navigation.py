@@ -29,6 +29,7 @@ GROUPS: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Budgets"), "savings", "admin:coupons_budget_changelist", ("coupons.view_budget",)),
             Entry(_("Codes"), "password", "admin:coupons_code_changelist", ("coupons.view_code",)),
             Entry(_("Codes in bulk"), "qr_code_2", "admin:coupons_codebatch_changelist", ("coupons.view_codebatch",)),
+            Entry(_("Red packets"), "payments", "admin:coupons_redpacket_changelist", ("coupons.view_redpacket",)),
             Entry(_("Claims"), "redeem", "admin:coupons_claim_changelist", ("coupons.view_claim",)),
             Entry(_("Gifts to friends"), "volunteer_activism", "admin:coupons_gift_changelist", ("coupons.view_gift",)),
             Entry(_("Redemptions"), "price_check", "admin:coupons_redemption_changelist", ("coupons.view_redemption",)),

@@ -9,6 +9,7 @@ from coupons.admin.code_batch import CodeBatchAdmin
 from coupons.admin.coupon import CouponAdmin
 from coupons.admin.gift import GiftAdmin
 from coupons.admin.order import OrderAdmin, RedemptionAdmin
+from coupons.admin.red_packet import RedPacketAdmin
 
 __all__ = [
     "BudgetAdmin",
@@ -20,6 +21,7 @@ __all__ = [
     "GiftAdmin",
     "OrderAdmin",
     "ProductAdmin",
+    "RedPacketAdmin",
     "RedemptionAdmin",
     "shopper_sections",
 ]
