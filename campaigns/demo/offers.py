@@ -1,4 +1,4 @@
-"""The showcase as data: three campaigns and what each of their coupons is for."""
+"""The showcase as data: what a coupon of the demo is made of, and the three campaigns of a shop's week."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from coupons.enums import AudienceKind
+from coupons.enums import AudienceKind, BenefitType
 
 LOYAL_TAG = "segment:loyal"
 CODE = "WELCOME5"
@@ -21,10 +21,31 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One tier: from so much money, or so many units, on; so much or so many percent off."""
+
+    spend: Decimal | None = None
+    quantity: int | None = None
+    amount_off: Decimal | None = None
+    percent_off: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Within which a shopper fits the coupon to taste."""
+
+    amount_minimum: Decimal
+    amount_maximum: Decimal
+    amount_step: Decimal
+    spend_maximum: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """One coupon to be made. Amounts are decimals of the shop's currency.
 
-    `{shelf}` in its texts is the name of the category at `shelf` in the list of best-selling ones.
+    `{shelf}` in its texts is the name of the category at `shelf` in the list of best-selling ones, and the name of
+    an amount is that amount; `{required}` and `{gift}` name the category and the product of these.
     """
 
     key: str
@@ -37,6 +58,16 @@ class Offer:
     percent_off: Decimal | None = None
     discount_cap: Decimal | None = None
     minimum_spend: Decimal = Decimal(0)
+    # None: an amount or a percentage off, whichever is given.
+    benefit_type: BenefitType | None = None
+    # Further columns that hold an amount.
+    amounts: dict[str, Decimal] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+    limits: Limits | None = None
+    budget: Decimal | None = None
+    # Positions of the category that must be in the cart, and of the one whose cheapest product is the gift.
+    required_shelf: int | None = None
+    gift_shelf: int | None = None
     # Position among the best-selling categories; None for the whole shop.
     shelf: int | None = None
     # Counted from the campaign's opening for this coupon's use; None for the campaign's end.

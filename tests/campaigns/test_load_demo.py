@@ -14,19 +14,23 @@ from django.utils import translation
 from oauth2_provider.models import AccessToken
 
 from campaigns.demo.accounts import ensure_accounts
+from campaigns.demo.kinds import KINDS
 from campaigns.demo.offers import CODE, EVERYDAY, TODAY, TOMORROW
 from campaigns.demo.showcase import coupon_of, ensure_showcase
 from campaigns.demo.wallet import ensure_wallet
 from campaigns.models import Campaign
 from campaigns.selectors.reminders import WINDOWS, claims_to_remind
 from config.kernel.clock import database_now, end_of_shop_day, shop_date
-from coupons.enums import ClaimChannel, CouponState
+from coupons.enums import BenefitType, ClaimChannel, CouponState
 from coupons.errors import NotEligible, SoldOut
-from coupons.models import Claim, Coupon, Order, ScopeEntry
+from coupons.models import Budget, Claim, Coupon, Order, Product, ScopeEntry
+from coupons.offers import CartItem, automatic_promotions, cart_of, offer_of_promotion, read_items
+from coupons.pricing import price_cart
 from coupons.selectors.showcase import remaining_stock, showcase_coupons
 from coupons.selectors.wallet import wallet_counts
 from coupons.services.claims import claim_create, claim_create_by_code
 from coupons.services.publishing import coupon_pause
+from coupons.wording import benefit_in_words, headline
 from tests import factories
 from users.models import User
 
@@ -96,11 +100,11 @@ def test_the_showcase_has_a_coupon_of_every_kind():
     run()
     now = database_now()
     coupons = list(showcase_coupons(now=now))
-    assert len(coupons) == 14
+    assert len(coupons) == 32
     assert {coupon.state(now) for coupon in coupons} == {CouponState.LIVE, CouponState.SCHEDULED}
-    assert {coupon.benefit_type for coupon in coupons} == {"amount_off", "percent_off"}
+    assert {coupon.benefit_type for coupon in coupons} == set(BenefitType)
     assert {coupon.audience for coupon in coupons} == {"everyone", "new_shoppers", "tagged"}
-    assert sum(coupon.stacking_group == "order" for coupon in coupons) == 2
+    assert sum(coupon.stacking_group == "order" for coupon in coupons) == 5
     assert any(coupon.is_exclusive for coupon in coupons)
     assert any(coupon.remaining is None for coupon in coupons)
     assert any(coupon.stock.bucket_count == 16 for coupon in coupons)
@@ -109,8 +113,36 @@ def test_the_showcase_has_a_coupon_of_every_kind():
     assert any(shop_date(coupon.claim_starts_at) == shop_date(now) + timedelta(days=1) for coupon in coupons)
     assert {str(campaign.key).rpartition("-")[0] for campaign in Campaign.objects.live(now)} == {
         EVERYDAY.key,
+        KINDS.key,
         TODAY.key,
     }
+
+
+def test_every_coupon_can_be_priced_and_said_in_both_languages():
+    run()
+    now = database_now()
+    item = read_items([CartItem(sku=Product.objects.filter(is_on_sale=True).first().sku, quantity=5)])
+    promotions = automatic_promotions(now)
+    assert [coupon.amount_off or coupon.percent_off for coupon in promotions] == [5, 5_00]
+    for coupon in Coupon.objects.all():
+        quote = price_cart(cart_of(item, shipping=5_00), [offer_of_promotion(coupon)], now)
+        assert len(quote.outcomes) == 1
+        words = []
+        for language in ("en", "zh-hans"):
+            with translation.override(language):
+                words.append((headline(coupon), benefit_in_words(coupon), coupon.title))
+        assert all(all(said) for said in words)
+        assert words[0] != words[1]
+
+
+def test_a_coupon_to_fit_and_one_under_a_budget_are_among_them(shopper):
+    run()
+    fit = coupon_of(KINDS, "fit")
+    assert (fit.envelope.amount_minimum, fit.envelope.amount_maximum) == (5_00, 30_00)
+    budget = coupon_of(KINDS, "budget").budgets.get()
+    assert (budget.cap, budget.spent) == (2000_00, 0)
+    run()
+    assert Budget.objects.count() == 1
 
 
 def test_coupons_are_named_after_the_best_shelves_in_both_languages():
