@@ -1,13 +1,13 @@
 """Finding the best legal combination. ``docs/pricing.md`` says what is best and what is legal."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from coupons.pricing.cart import Cart
 from coupons.pricing.combination.search import Search
 from coupons.pricing.combination.state import Scene, State
-from coupons.pricing.combination.terms import Terms, divide_into_atoms, is_usable, measure_slack, uses_units
+from coupons.pricing.combination.terms import Terms, divide_into_atoms, is_usable, measure_slack, terms_of, uses_units
 from coupons.pricing.engine import price_cart, sorted_by_sku
 from coupons.pricing.offer import Offer
 from coupons.pricing.quote import Quote
@@ -114,7 +114,7 @@ def _prepare(
     order: RunningOrder, usable: Iterable[Offer], now: datetime, required: set[str], should_stop: Callable[[int], bool]
 ) -> Search:
     ranked = sorted(usable, key=order_of_application)
-    terms = _without_twins([Terms(offer, order, is_required=offer.offer_id in required) for offer in ranked])
+    terms = _without_twins(terms_of(ranked, order, required))
     _mark_blockers(terms)
     atoms = divide_into_atoms(order.cart, terms)
     measure_slack(order.cart, terms, atoms)
@@ -133,18 +133,16 @@ def _without_twins(terms: list[Terms]) -> list[Terms]:
     Between the two there are only offers of the same group, of which one at most applies.
     """
     kept: list[Terms] = []
+    group = ""
+    seen: dict[Hashable, Terms] = {}
     for one in terms:
-        if not (one.is_choice and one.offer.stacking_group and not one.is_required):
-            kept.append(one)
-            continue
-        for other in reversed(kept):
-            if other.offer.stacking_group != one.offer.stacking_group or not other.is_choice:
-                kept.append(one)
-                break
-            if other.has_same_terms_as(one) and _expires_no_later(other, one):
-                break
-        else:
-            kept.append(one)
+        if one.offer.stacking_group != group or not one.is_choice:
+            group, seen = one.offer.stacking_group, {}
+        if group and one.is_choice and not one.is_required:
+            stand_in = seen.setdefault(one.without_names(), one)
+            if stand_in is not one and _expires_no_later(stand_in, one):
+                continue
+        kept.append(one)
     return kept
 
 

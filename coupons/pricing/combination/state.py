@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from coupons.pricing.allocation import split
+from coupons.pricing.benefits import ShippingOff
 from coupons.pricing.benefits.base import Grant
 from coupons.pricing.combination.most import most_of_shipping, most_of_sums, most_of_units
 from coupons.pricing.combination.terms import Terms
@@ -89,7 +90,14 @@ class State:
 
     def after(self, terms: Terms) -> "State | None":
         """What follows when the offer is applied, or None when it cannot be."""
-        order = self._after_sums(terms) if self._sees_sums(terms) else self._after_anything(terms)
+        if self.scene.uses_units:
+            order = self._after_anything(terms)
+        elif terms.sees_sums:
+            order = self._after_sums(terms)
+        elif isinstance(terms.offer.benefit, ShippingOff):
+            order = self._after_shipping(terms)
+        else:
+            order = self._after_anything(terms)
         if order is None:
             return None
         state = copy(self)
@@ -98,11 +106,9 @@ class State:
             state.chosen = (*self.chosen, terms)
         if terms.offer.stacking_group:
             state.groups = self.groups | {terms.offer.stacking_group}
-        state._sum_up()
+        if order.amounts is not self.order.amounts:
+            state._sum_up()
         return state
-
-    def _sees_sums(self, terms: Terms) -> bool:
-        return terms.sees_sums and not self.scene.uses_units
 
     def _after_sums(self, terms: Terms) -> RunningOrder | None:
         base = self._base(terms, self.phase_sums)
@@ -122,6 +128,14 @@ class State:
         order.amounts = list(amounts)
         for i, part in zip(positions, split(amount, weights, rooms), strict=True):
             order.amounts[i] -= part
+        return order
+
+    def _after_shipping(self, terms: Terms) -> RunningOrder | None:
+        amount = most_of_shipping(terms.offer, self.order.shipping)
+        if self._base(terms, self.phase_sums) < terms.required_amount or not amount:
+            return None
+        order = copy(self.order)
+        order.shipping -= amount
         return order
 
     def _after_anything(self, terms: Terms) -> RunningOrder | None:

@@ -1,16 +1,53 @@
 """An offer as the search sees it: everything that is the same in every state is computed once."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence, Set
 from datetime import datetime
+from typing import NamedTuple
 
-from coupons.pricing.benefits import AmountOff, Cash, GiftItem, PercentOff, ShippingOff
+from coupons.pricing.benefits import AmountOff, GiftItem, PercentOff, ShippingOff, Tiered
 from coupons.pricing.cart import Cart
 from coupons.pricing.combination.whole import looks_at_sums_only
 from coupons.pricing.conditions import Condition, MinimumSpend
 from coupons.pricing.offer import Offer, ThresholdBase
 from coupons.pricing.running_order import RunningOrder
 from coupons.pricing.selection import order_of_application
-from coupons.pricing.whole_numbers import WHOLE_IN_BASIS_POINTS, share_of
+from coupons.pricing.whole_numbers import WHOLE_IN_BASIS_POINTS
+
+
+class Covered(NamedTuple):
+    """The lines that a scope covers, and what they are before any offer.
+
+    Attributes:
+        positions: of the lines.
+        listed: what they cost.
+        units: how many units they are.
+        floors: the least that each of them may cost; empty where nothing has a floor.
+    """
+
+    positions: list[int]
+    listed: int
+    units: int
+    floors: list[int]
+
+    @classmethod
+    def of(cls, positions: list[int], order: RunningOrder) -> "Covered":
+        """Sum up these lines."""
+        lines = [order.lines[i] for i in positions]
+        floors = [line.floor_amount for line in lines] if any(line.floor_price for line in lines) else []
+        return cls(positions, sum([line.amount for line in lines]), sum([line.quantity for line in lines]), floors)
+
+
+def terms_of(offers: Iterable[Offer], order: RunningOrder, required: Set[str]) -> list["Terms"]:
+    """The offers as terms, in their order."""
+    covered: dict[int, Covered] = {}
+    terms = []
+    for offer in offers:
+        positions = order.covered_by(offer)
+        # The order keeps one list per scope.
+        if id(positions) not in covered:
+            covered[id(positions)] = Covered.of(positions, order)
+        terms.append(Terms(offer, covered[id(positions)], is_required=offer.offer_id in required))
+    return terms
 
 
 class Terms:
@@ -27,9 +64,9 @@ class Terms:
         required_amount: what they must cost on the threshold base.
         is_initial: whether the threshold base are list prices.
         sees_sums: whether sums over its lines tell what it takes.
-        is_smooth: whether it is, but for rounding, a monotone function of its lines' amounts.
-        share, most_off: such a function takes this share of what its lines cost, at most that much.
-        slack: by how much rounding may take more than the function.
+        is_smooth: whether it takes off each of its lines in proportion to what the line costs.
+        share: no more than this of what its lines cost, if it is.
+        slack: by how much rounding may take more than that.
         can_matter_without_money: whether it may change what others take though it takes nothing.
     """
 
@@ -43,7 +80,6 @@ class Terms:
         "is_required",
         "is_smooth",
         "listed",
-        "most_off",
         "offer",
         "positions",
         "required_amount",
@@ -53,22 +89,18 @@ class Terms:
         "units",
     )
 
-    def __init__(self, offer: Offer, order: RunningOrder, *, is_required: bool) -> None:
-        lines = order.lines
+    def __init__(self, offer: Offer, covered: "Covered", *, is_required: bool) -> None:
         self.offer = offer
         self.is_required = is_required
         self.is_choice = not offer.is_automatic
         self.expires_at = order_of_application(offer)[2]
-        self.positions = order.covered_by(offer)
-        self.listed = sum([lines[i].amount for i in self.positions])
-        self.units = sum([lines[i].quantity for i in self.positions])
-        floors = [lines[i].floor_amount for i in self.positions]
-        self.floors = floors if any(floors) else []
+        self.positions = covered.positions
+        self.listed, self.units, self.floors = covered.listed, covered.units, covered.floors
         self.required_amount = max([_minimum(condition) for condition in offer.conditions], default=0)
         self.is_initial = offer.threshold_base is ThresholdBase.INITIAL
         self.sees_sums = looks_at_sums_only(offer.benefit)
         self.is_smooth = False
-        self.share, self.most_off = 1.0, 0
+        self.share = 1.0
         self.slack = 0.0
         self.atoms: list[int] = []
         self.can_matter_without_money = offer.consumes_units
@@ -78,34 +110,28 @@ class Terms:
         benefit = self.offer.benefit
         if self.floors or self.offer.consumes_units or not self.sees_sums:
             return
-        if isinstance(benefit, AmountOff | Cash):
-            self.is_smooth, self.most_off = True, benefit.amount
-        elif isinstance(benefit, PercentOff):
-            self.is_smooth = True
-            self.most_off = share_of(self.listed, benefit.basis_points)
-            if benefit.cap is not None:
-                self.most_off = min(self.most_off, benefit.cap)
-            if not benefit.of_list_price:
-                self.share = benefit.basis_points / WHOLE_IN_BASIS_POINTS
+        self.is_smooth = True
+        if isinstance(benefit, PercentOff) and not benefit.of_list_price:
+            self.share = benefit.basis_points / WHOLE_IN_BASIS_POINTS
+            self.slack = 0.5
+        elif isinstance(benefit, Tiered):
+            shares = [tier.basis_points for tier in benefit.tiers if tier.basis_points is not None]
+            if len(shares) == len(benefit.tiers):
+                self.share = max(shares) / WHOLE_IN_BASIS_POINTS
                 self.slack = 0.5
 
-    def has_same_terms_as(self, other: "Terms") -> bool:
-        """Whether the two differ in their names and expiry at most."""
-        return _terms_of(self.offer) == _terms_of(other.offer)
-
-
-def _terms_of(offer: Offer) -> tuple[object, ...]:
-    return (
-        offer.benefit,
-        offer.phase,
-        offer.conditions,
-        offer.scope,
-        offer.stacking_group,
-        offer.exclusive,
-        offer.threshold_base,
-        offer.is_automatic,
-        offer.consumes_units,
-    )
+    def without_names(self) -> Hashable:
+        """Equal for offers that differ in their names and expiry at most."""
+        offer = self.offer
+        return (
+            offer.benefit,
+            offer.phase,
+            offer.conditions,
+            id(self.positions),
+            offer.exclusive,
+            offer.threshold_base,
+            offer.consumes_units,
+        )
 
 
 def _minimum(condition: Condition) -> int:
@@ -136,24 +162,19 @@ def is_usable(offer: Offer, order: RunningOrder, now: datetime) -> bool:
 
 def divide_into_atoms(cart: Cart, terms: Sequence[Terms]) -> list[list[int]]:
     """Group the lines that every offer, and the tax on top of prices, sees alike; fill in ``Terms.atoms``."""
+    scopes = {id(one.positions): one.positions for one in terms}
     covering: list[list[int]] = [[] for _ in cart.lines]
-    numbers: dict[tuple[int, ...], int] = {}
-    for one in terms:
-        number = numbers.setdefault(tuple(one.positions), len(numbers))
-        for i in one.positions:
-            if not covering[i] or covering[i][-1] != number:
-                covering[i].append(number)
+    for scope, positions in scopes.items():
+        for i in positions:
+            covering[i].append(scope)
     atoms: dict[tuple[int, tuple[int, ...]], list[int]] = {}
     for i, line in enumerate(cart.lines):
         rate = 0 if cart.prices_include_tax else line.tax_rate
-        atoms.setdefault((rate, tuple(dict.fromkeys(covering[i]))), []).append(i)
+        atoms.setdefault((rate, tuple(covering[i])), []).append(i)
     atom_of = {i: number for number, positions in enumerate(atoms.values()) for i in positions}
-    of_scope: dict[tuple[int, ...], list[int]] = {}
+    of_scope = {scope: sorted({atom_of[i] for i in positions}) for scope, positions in scopes.items()}
     for one in terms:
-        key = tuple(one.positions)
-        if key not in of_scope:
-            of_scope[key] = sorted({atom_of[i] for i in one.positions})
-        one.atoms = of_scope[key]
+        one.atoms = of_scope[id(one.positions)]
     return list(atoms.values())
 
 
