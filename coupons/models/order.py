@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -70,6 +72,10 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return self.reference
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether it awaits payment although its lock has ended."""
+        return self.state == OrderState.LOCKED and self.lock_expires_at is not None and self.lock_expires_at <= now
 
 
 class OrderLine(models.Model):

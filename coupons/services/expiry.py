@@ -60,11 +60,10 @@ def release_expired_locks(*, now: datetime, progressed: Callable[[int], object] 
     overdue = Order.objects.filter(state=OrderState.LOCKED, lock_expires_at__lte=now).order_by("pk")
     for order_id in overdue.values_list("pk", flat=True):
         with busy_when_locked(), transaction.atomic():
-            # Passed over when it is being paid at this moment, was paid, or was released meanwhile.
-            order = (
-                Order.objects.select_for_update(skip_locked=True).filter(pk=order_id, state=OrderState.LOCKED).first()
-            )
-            if order is not None:
+            # Passed over when it is being paid at this moment; was it paid, released or edited meanwhile, it is
+            # not overdue any more.
+            order = Order.objects.select_for_update(skip_locked=True).filter(pk=order_id).first()
+            if order is not None and order.is_overdue(now):
                 release_locked_order(order=order, reason="lock_expired", now=now)
                 released += 1
         progressed(1)

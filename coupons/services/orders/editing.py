@@ -95,6 +95,6 @@ def _take(order: Order, claim_ids: Sequence[UUID], now: datetime) -> Order:
     if taken.state != OrderState.LOCKED:
         raise WrongOrderState(state=taken.state)
     for overdue in rows:
-        if overdue.pk != order.pk and overdue.state == OrderState.LOCKED:
+        if overdue.pk != order.pk and overdue.is_overdue(now):
             release_locked_order(order=overdue, reason="lock_expired", now=now)
     return taken

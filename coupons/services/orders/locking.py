@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from config.kernel.locks import busy_when_locked
-from coupons.enums import ClaimState, OrderState
+from coupons.enums import ClaimState
 from coupons.errors import QuoteChanged, ReferenceTaken
 from coupons.models import Claim, Order
 from coupons.offers import CartItem
@@ -61,7 +61,7 @@ def order_lock(
         if taken is not None:
             raise _reference_taken(taken, shopper)
         for overdue in take_overdue_orders(shopper_id=shopper.pk, claim_ids=claim_ids, now=now):
-            if overdue.state == OrderState.LOCKED:
+            if overdue.is_overdue(now):
                 release_locked_order(order=overdue, reason="lock_expired", now=now)
         claims = take_claims(shopper=shopper, claim_ids=claim_ids)
         refuse_unless_available(claims)

@@ -33,6 +33,8 @@ def take_overdue_orders(
 ) -> list[Order]:
     """Locks the rows of unpaid orders whose time is over and which still hold one of these claims.
 
+    Ask each row again by `Order.is_overdue`: it may have been paid or edited just before it was locked.
+
     Args:
         beside: an order whose row is needed too, whatever its state; returned with the others.
     """
