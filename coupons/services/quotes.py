@@ -129,7 +129,7 @@ def quote_cart(
     else:
         chosen = [*(best.offers if best else ()), *automatic]
     quote = price_cart(cart, chosen, now)
-    names = _Names({**promotions, **{str(claim.coupon.public_id): claim.coupon for claim in claims}})
+    names = _Names({**promotions, **{str(claim.coupon.public_id): claim.coupon for claim in claims}}, priced)
     return CartQuote(
         quote=quote,
         items=priced,
@@ -150,12 +150,13 @@ def quote_cart(
 
 
 class _Names:
-    """What the sentences of a quote call coupons, the products that they count, and gifts."""
+    """What the sentences of a quote call coupons, the products that they count, gifts and what is bought."""
 
-    def __init__(self, coupons: dict[str, Coupon]) -> None:
+    def __init__(self, coupons: dict[str, Coupon], items: list[PricedItem]) -> None:
         self._coupons = coupons
         products = (coupon.gift_product for coupon in coupons.values())
         self.gifts = {product.sku: product.name for product in products if product is not None}
+        self._products = {**self.gifts, **{item.product.sku: item.product.name for item in items}}
 
     def explain(self, outcome: Outcome) -> str:
         return explain(
@@ -163,7 +164,7 @@ class _Names:
             money=format_money,
             coupon_name=lambda coupon_id: self._coupons[coupon_id].title,
             products_name=lambda coupon_id: scope_label(self._coupons[coupon_id]),
-            product_name=lambda sku: self.gifts[sku],
+            product_name=lambda sku: self._products[sku],
         )
 
 

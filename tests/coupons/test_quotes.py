@@ -200,6 +200,12 @@ class TestPromotions:
         assert quote(shopper, cart_item(product), claims=[]).quote.payable == 93_00
 
 
+def test_a_product_that_stands_in_the_way_is_named(shopper: User, product: Product, claim: Claim) -> None:
+    ScopeEntry.objects.create(coupon=claim.coupon, mode=ScopeMode.FORBID, product=product)
+    result = quote(shopper, cart_item(product))
+    assert sentence_of(result, claim) == f"This coupon cannot be used together with {product.name} in the cart."
+
+
 class TestHints:
     def hints(self, result: CartQuote) -> list[tuple[str, str]]:
         return [(hint.code.value, hint.sentence) for hint in hints_of(result.candidates, now=NOW)]
