@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.db import transaction
 from django.utils.translation import gettext, override
@@ -10,23 +12,28 @@ from django.utils.translation import gettext, override
 from config.kernel.history import set_history
 from config.kernel.ids import uuid7
 from coupons.enums import CouponStatus
-from coupons.models import Coupon, ScopeEntry, Stock
+from coupons.models import Coupon, Envelope, ScopeEntry, Stock, Tier
 from coupons.services.stock import stock_open
 from users.models import User
+
+Row = TypeVar("Row", ScopeEntry, Tier, Envelope)
 
 TITLE_LENGTH = Coupon._meta.get_field("title_en").max_length or 0
 
 
 def coupon_clone(*, coupon: Coupon, actor: User, now: datetime) -> Coupon:
-    """Makes a draft with the same terms, scope and amount of stock; nothing of the old one changes.
+    """Makes a draft with the same terms, tiers, limits, scope, budgets and amount of stock; the old one stays.
 
     A claim window that has begun already starts now and lasts as long as it did. Fixed dates of use move
     with it.
 
     Returns:
-        the draft; codes and campaigns are not taken along.
+        the draft; codes and campaigns are not taken along. Of its budgets the clone shares what is left: a copy
+        must not be a way around a cap.
     """
     scope = list(coupon.scope_entries.all())
+    tiers = list(coupon.tiers.all())
+    envelope = Envelope.objects.filter(coupon=coupon).first()
     stock = Stock.objects.filter(coupon=coupon).first()
     shift = max(now - coupon.claim_starts_at, timedelta(0))
     clone = Coupon.objects.get(pk=coupon.pk)
@@ -45,10 +52,11 @@ def coupon_clone(*, coupon: Coupon, actor: User, now: datetime) -> Coupon:
     with transaction.atomic():
         set_history(clone, actor=actor, reason=f"cloned from {coupon.public_id}")
         clone.save(force_insert=True)
-        ScopeEntry.objects.bulk_create(
-            ScopeEntry(coupon=clone, mode=entry.mode, category_id=entry.category_id, product_id=entry.product_id)
-            for entry in scope
-        )
+        ScopeEntry.objects.bulk_create(_copy_of(entry, clone) for entry in scope)
+        clone.budgets.set(coupon.budgets.all())
+        Tier.objects.bulk_create(_copy_of(tier, clone) for tier in tiers)
+        if envelope is not None:
+            _copy_of(envelope, clone).save(force_insert=True)
         if stock is not None:
             stock_open(
                 coupon=clone,
@@ -60,6 +68,15 @@ def coupon_clone(*, coupon: Coupon, actor: User, now: datetime) -> Coupon:
                 reason="cloned",
             )
     return clone
+
+
+def _copy_of(row: Row, clone: Coupon) -> Row:
+    """Returns the same row of another coupon, not saved yet."""
+    made = copy(row)
+    made.pk = None
+    made._state.adding = True
+    made.coupon = clone
+    return made
 
 
 def _copy_title(title: str, language: str) -> str:

@@ -328,3 +328,66 @@ def test_a_budget_is_not_deleted(superuser_client: Client) -> None:
     budget = factories.make_budget()
     path = reverse("admin:coupons_budget_delete", args=[budget.pk])
     assert superuser_client.post(path, {"post": "yes"}).status_code == 403
+
+
+# The preview
+
+
+def preview(client: Client, **changes: Any) -> str:
+    response = client.post(reverse("admin:coupons_coupon_preview"), new_coupon(**changes))
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("changes", "en", "zh"),
+    [
+        ({"benefit_type": "bundle_price", "bundle_quantity": "3", "bundle_price": "20"}, "3 for ¥20.00", "3件 ¥20.00"),
+        ({"benefit_type": "tiered", "tier_basis": "amount", **TIERS}, "¥10.00 off from ¥100.00, 12% off", "低至8.8折"),
+        ({"benefit_type": "tiered"}, "more off, the more you buy", "多买多减"),
+        (rows("envelope", ENVELOPE), "up to ¥30.00 off", "条件自选"),
+        ({"weekdays": ["5"], "channels": "app"}, "Only Saturday", "仅限app下单"),
+        ({"benefit_type": "gift_item"}, "Free gift", "赠品"),
+        ({"benefit_type": "cash", "amount_off": ""}, "Cash", "现金"),
+        ({"benefit_type": "buy_x_get_y"}, "free", "送"),
+        ({"benefit_type": ""}, "off", "立减"),
+        ({"benefit_type": "nonsense"}, "off", "立减"),
+    ],
+)
+def test_the_preview_shows_any_kind_however_far_it_is_filled(
+    marketer_client: Client, changes: dict[str, Any], en: str, zh: str
+) -> None:
+    text = preview(marketer_client, **changes)
+    assert en in text
+    assert zh in text
+    assert not Coupon.objects.exists()
+
+
+def test_the_preview_of_a_stored_coupon_shows_the_rows_that_are_typed(marketer_client: Client) -> None:
+    post_new(marketer_client, benefit_type="tiered", tier_basis="amount", **TIERS)
+    coupon = Coupon.objects.get()
+    typed = rows("tiers", {"minimum_spend": "90", "amount_off": "9"}, {"minimum_spend": "half-typ"})
+    sent = new_coupon(benefit_type="tiered", tier_basis="amount", **typed)
+    path = f"{reverse('admin:coupons_coupon_preview')}?id={coupon.pk}"
+    text = marketer_client.post(path, sent).content.decode()
+    assert "¥9.00 off from ¥90.00" in text
+    assert coupon.tiers.count() == 2
+
+
+def test_a_clone_takes_tiers_limits_scope_and_budgets_along(marketer_client: Client) -> None:
+    budget = factories.make_budget(spent=5_00)
+    product = factories.make_product()
+    sent = {**rows("envelope", ENVELOPE), **rows("scope_entries", {"mode": "require", "product": product.pk})}
+    assert post_new(marketer_client, budgets=[budget.pk], **sent).status_code == 302
+    tiered = post_new(marketer_client, benefit_type="tiered", tier_basis="amount", **TIERS)
+    assert tiered.status_code == 302
+    for coupon in list(Coupon.objects.order_by("pk")):
+        marketer_client.post(page_of(coupon, "clone"), {"_form_submitted": "on"})
+    of_limits, of_tiers = Coupon.objects.order_by("pk")[2:]
+    assert of_limits.envelope.spend_maximum == 240_00
+    assert of_limits.scope_entries.get().mode == "require"
+    assert list(of_limits.budgets.all()) == [budget]
+    assert [tier.minimum_spend for tier in of_tiers.tiers.all()] == [100_00, 250_00]
+    assert (Envelope.objects.count(), Tier.objects.count()) == (2, 4)
+    budget.refresh_from_db()
+    assert budget.spent == 5_00

@@ -56,8 +56,7 @@ class BenefitSerializer(serializers.Serializer):
     def get_tiers(self, coupon: Coupon) -> list[dict[str, Any]]:
         # Only these are asked for: another benefit has none.
         tiers = coupon.tiers.all() if coupon.benefit_type == BenefitType.TIERED else []
-        shown: list[dict[str, Any]] = TierSerializer(tiers, many=True).data if tiers else []
-        return shown
+        return [dict(TierSerializer(tier).data) for tier in tiers]
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_gift_sku(self, coupon: Coupon) -> str | None:
