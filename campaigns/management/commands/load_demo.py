@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from campaigns.demo.accounts import ensure_accounts
+from campaigns.demo.red_packet import ensure_red_packet
 from campaigns.demo.showcase import ensure_showcase
 from campaigns.demo.wallet import ensure_wallet
 from config.kernel.clock import database_now
@@ -19,5 +20,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Accounts: see {accounts.file}")
         for campaign in ensure_showcase(actor=accounts.marketer, now=now):
             self.stdout.write(f"Campaign {campaign.key}: {campaign.coupons.count()} coupons")
+        packet = ensure_red_packet(actor=accounts.marketer, now=now)
+        self.stdout.write(f"Red packets: {0 if packet is None else 1} new")
         claims = ensure_wallet(shopper=accounts.shopper, now=now)
         self.stdout.write(f"The shopper's wallet: {claims} new claims")
