@@ -18,7 +18,8 @@ function sentenceOfBest(quote, isChosenByHand, money) {
 export function showAdvice(quote, { money, isChosenByHand }) {
   best.textContent = quote.best === null ? "" : sentenceOfBest(quote, isChosenByHand, money);
   best.hidden = !best.textContent;
-  best.classList.toggle("is-better", quote.best !== null && Number(quote.best.saves_more) > 0);
+  const isBeaten = quote.best !== null && Number(quote.best.saves_more) > 0;
+  best.classList.toggle("is-good", !isBeaten);
   const titles = new Map(quote.coupons.map((coupon) => [coupon.claim, coupon.title]));
   hints.replaceChildren(
     ...quote.hints.map((hint) => {
