@@ -209,10 +209,10 @@ def _share_off_in_words(coupon: Coupon) -> str:
 def _buy_and_get_in_words(coupon: Coupon) -> str:
     buy, get = coupon.buy_quantity or 0, coupon.get_quantity or 0
     if coupon.percent_off is None or coupon.percent_off == WHOLE:
-        return _("Buy %(buy)s, get %(get)s free") % {"buy": _numeral(buy), "get": _numeral(get)}
+        return _("Buy %(buy)s get %(get)s free") % {"buy": _numeral(buy), "get": _numeral(get)}
     discount = _("half price") if coupon.percent_off == HALF else percent_in_words(coupon.percent_off)
     if get > 1:
-        return _("Buy %(buy)s, get %(get)s at %(discount)s") % {
+        return _("Buy %(buy)s get %(get)s at %(discount)s") % {
             "buy": _numeral(buy),
             "get": _numeral(get),
             "discount": discount,

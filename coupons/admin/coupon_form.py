@@ -122,6 +122,7 @@ class CouponForm(forms.ModelForm):
             "title_en": _("Shown to shoppers who read English."),
             "benefit_type": _("The form below asks only for what this kind needs."),
             "percent_off": _("15 means 15 % off, shown as 8.5折 in Chinese. With “buy some, get some”, empty: free."),
+            "tier_basis": _("The tiers are rows further down."),
             "minimum_spend": _("0: no minimum. Only products in the scope count."),
             "minimum_quantity": _("0: no minimum. Only products in the scope count."),
             "threshold_base": _("Whether discounts applied before this coupon lower what counts."),

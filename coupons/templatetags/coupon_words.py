@@ -42,8 +42,9 @@ class HeadlineParts:
 
     @property
     def is_longest(self) -> bool:
-        """Whether it needs the smallest print."""
-        return len(self.number) > LONGEST_NUMBER
+        """Whether it needs the smallest print; words without a digit are wider than numbers."""
+        has_digit = any(letter.isdigit() for letter in self.number)
+        return len(self.number) > (LONGEST_NUMBER if has_digit else LONG_NUMBER)
 
 
 @register.filter

@@ -61,8 +61,8 @@ BENEFITS: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"benefit_type": "fixed_price", "unit_price": 9_90}, "¥9.90 each", "每件 ¥9.90"),
     ({"benefit_type": "bundle_price", "bundle_quantity": 3, "bundle_price": 20_00}, "3 for ¥20.00", "3件 ¥20.00"),
-    ({"benefit_type": "buy_x_get_y", "buy_quantity": 2, "get_quantity": 1}, "Buy 2, get 1 free", "买二送一"),
-    ({"benefit_type": "buy_x_get_y", "buy_quantity": 11, "get_quantity": 2}, "Buy 11, get 2 free", "买11送二"),
+    ({"benefit_type": "buy_x_get_y", "buy_quantity": 2, "get_quantity": 1}, "Buy 2 get 1 free", "买二送一"),
+    ({"benefit_type": "buy_x_get_y", "buy_quantity": 11, "get_quantity": 2}, "Buy 11 get 2 free", "买11送二"),
     (
         {"benefit_type": "buy_x_get_y", "buy_quantity": 1, "get_quantity": 1, "percent_off": Decimal(50)},
         "2nd unit half price",
@@ -75,7 +75,7 @@ BENEFITS: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         {"benefit_type": "buy_x_get_y", "buy_quantity": 3, "get_quantity": 2, "percent_off": Decimal(30)},
-        "Buy 3, get 2 at 30% off",
+        "Buy 3 get 2 at 30% off",
         "买三件,再买二件7折",
     ),
     ({"benefit_type": "shipping_off"}, "Free shipping", "包邮"),
@@ -97,6 +97,12 @@ def test_a_stub_prints_every_headline_whole(fields: dict[str, Any], en: str, zh:
         parts = words(language, headline_parts, Coupon(**fields))
         printed = "".join((parts.lead, parts.before, parts.number, parts.sign, parts.after))
         assert printed.replace(" ", "") == text.replace(" ", "").replace(".00", "")
+
+
+@pytest.mark.parametrize(("language", "is_longest"), [("en", True), ("zh-hans", False)])
+def test_words_without_a_number_may_break_where_they_are_long(language: str, is_longest: bool) -> None:
+    parts = words(language, headline_parts, Coupon(benefit_type=BenefitType.SHIPPING_OFF))
+    assert parts.is_longest is is_longest
 
 
 @pytest.mark.parametrize(
