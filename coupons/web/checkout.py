@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
 
@@ -16,17 +15,8 @@ from django.views.decorators.http import require_safe
 from config.kernel.clock import database_now
 from config.kernel.errors import NotFound
 from config.kernel.money import to_decimal
-from coupons.models import Coupon, Order, OrderLineDiscount, OrderShippingDiscount
-from coupons.selectors.holdings import order_placed
+from coupons.selectors.holdings import coupons_on, order_placed
 from users.models import User
-
-
-@dataclass(slots=True)
-class CouponOnOrder:
-    """What one coupon took off an order, in minor units."""
-
-    coupon: Coupon
-    amount: int
 
 
 @require_safe
@@ -51,15 +41,5 @@ def order(request: HttpRequest, public_id: UUID) -> HttpResponse:
         found = order_placed(public_id=public_id, shopper=cast(User, request.user))
     except NotFound as error:
         raise Http404 from error
-    context = {"order": found, "coupons": _coupons_on(found), "now": database_now()}
+    context = {"order": found, "coupons": [each for each in coupons_on(found) if each.amount], "now": database_now()}
     return render(request, "coupons/order.html", context)
-
-
-def _coupons_on(order: Order) -> list[CouponOnOrder]:
-    coupons: dict[tuple[int, int | None], CouponOnOrder] = {}
-    discounts: list[OrderLineDiscount | OrderShippingDiscount] = [*order.shipping_discounts.all()]
-    discounts += [discount for line in order.lines.all() for discount in line.discounts.all()]
-    for discount in discounts:
-        entry = coupons.setdefault((discount.coupon_id, discount.claim_id), CouponOnOrder(discount.coupon, 0))
-        entry.amount += discount.amount
-    return list(coupons.values())

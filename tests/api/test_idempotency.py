@@ -10,8 +10,8 @@ from django.core.cache import cache
 from django.db import connections
 from rest_framework.test import APIClient
 
-from coupons.models import Claim, Coupon, Order, Product
-from tests.api.calls import API, assert_problem, get, new_key, post
+from coupons.models import Claim, Coupon, Order, Product, Refund
+from tests.api.calls import API, assert_problem, get, new_key, post, put
 from tests.concurrency.crowd import rush
 from tests.factories import (
     api_client_for,
@@ -78,6 +78,32 @@ class TestAHundredAtOnce:
         assert {answer.status_code for answer in answers} == {200}
         assert claim.redemptions.count() == 1
 
+    @pytest.mark.reliability(13)
+    def test_a_unit_is_refunded_once(self) -> None:
+        client, claim = integrator_client(), make_claim()
+        order = lock(client, claim, quantity=3)
+        post(client, f"orders/{order}/redeem")
+        body = {"lines": [{"number": 1, "quantity": 1}]}
+
+        answers = rush_until_answered(
+            lambda: post(copy_of(client), f"orders/{order}/refund", body, key="once"), times=30
+        )
+
+        assert {answer.status_code for answer in answers} == {200}
+        assert {answer.json()["refunded"] for answer in answers} == {"96.67"}
+        assert Refund.objects.count() == 1
+
+    @pytest.mark.reliability(13)
+    def test_an_order_is_edited_once(self) -> None:
+        client, claim = integrator_client(), make_claim()
+        order = lock(client, claim)
+        body = {"lines": [{"sku": make_product().sku, "quantity": 2}], "claims": [str(claim.public_id)]}
+
+        answers = rush_until_answered(lambda: put(copy_of(client), f"orders/{order}", body, key="once"), times=30)
+
+        assert {answer.status_code for answer in answers} == {200}
+        assert len({answer.json()["placed_at"] for answer in answers}) == 1
+
     @pytest.mark.reliability(17)
     def test_a_refund_that_is_sent_fifty_times_gives_back_once(self) -> None:
         client, claim = integrator_client(), make_claim()
@@ -104,11 +130,11 @@ class TestAHundredAtOnce:
         assert Claim.objects.count() == 1
 
 
-def lock(client: APIClient, claim: Claim) -> str:
+def lock(client: APIClient, claim: Claim, quantity: int = 1) -> str:
     body = {
         "shopper": str(claim.shopper.public_id),
         "reference": new_key(),
-        "lines": [{"sku": make_product().sku, "quantity": 1}],
+        "lines": [{"sku": make_product().sku, "quantity": quantity}],
         "claims": [str(claim.public_id)],
     }
     order: str = post(client, "orders", body).json()["id"]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.test.utils import override_settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from config.kernel.errors import DomainError
@@ -106,6 +106,8 @@ def test_refunds_in_any_order_never_exceed_and_in_the_end_equal_what_was_paid(
     with undone(), override_settings(SHOP_PRICES_INCLUDE_TAX=includes_tax):
         budget = factories.make_budget(cap=10**9)
         order = shop_with(data, budget)
+        policies_on = {each.coupon.refund_policy for each in order.redemptions.select_related("coupon")}
+        event(" and ".join(sorted(policies_on)) or "no coupon")
         left = {line.number: line.quantity for line in order.lines.all()}
         while left:
             number = data.draw(st.sampled_from(sorted(left)))

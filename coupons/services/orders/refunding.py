@@ -56,7 +56,7 @@ def order_refund(*, order: Order, lines: Sequence[tuple[int, int]] | None = None
 
 def _returned_now(lines: Sequence[OrderLine], asked: Sequence[tuple[int, int]] | None) -> dict[int, int]:
     """How many units of which line come back."""
-    left = {line.number: line.quantity - line.returned for line in lines}
+    left = {line.number: line.left for line in lines}
     if asked is None:
         return left
     if not asked:

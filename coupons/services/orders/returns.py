@@ -61,7 +61,7 @@ def price_kept(order: Order, lines: Sequence[OrderLine], claims: Sequence[Claim]
         lines: with `returned` as it will be, and their discounts prefetched.
         claims: that the order has used.
     """
-    if all(line.returned == line.quantity for line in lines):
+    if not any(line.left for line in lines):
         return NOTHING_KEPT
     uses = {(use.coupon.pk, use.claim.pk if use.claim else None): use for use in uses_on(order, claims)}
     if any(use.coupon.refund_policy == RefundPolicy.RECALCULATE for use in uses.values()):
@@ -109,7 +109,7 @@ def _priced_again(order: Order, lines: Sequence[OrderLine], uses: dict[Use, Coup
 
 
 def _kept_cart(order: Order, lines: Sequence[OrderLine]) -> Cart:
-    kept = {line.number: line.quantity - line.returned for line in lines}
+    kept = {line.number: line.left for line in lines}
     items = [replace(item, quantity=kept[int(item.line_id)]) for item in items_on(order) if kept[int(item.line_id)]]
     cart = cart_of(items, shipping=order.shipping, channel=order.channel, region=order.region)
     # A floor that rose since makes nothing dearer that was sold below it.
@@ -125,7 +125,7 @@ def _offer_now(order: Order, lines: Sequence[OrderLine], use: Use, known: Coupon
     if known.coupon.refund_policy == RefundPolicy.RECALCULATE:
         return replace(offer, conditions=tuple(_without_buyer(offer.conditions)))
     kept = {
-        str(line.number): divide_half_up(amount * (line.quantity - line.returned), line.quantity)
+        str(line.number): divide_half_up(amount * line.left, line.quantity)
         for line, each, amount in _line_discounts(lines)
         if each == use
     }
