@@ -134,10 +134,10 @@ class CodeBatchAdmin(LargeTableMixin, ShopModelAdmin):
     def get_fields(self, request: HttpRequest, obj: CodeBatch | None = None) -> tuple[str, ...]:
         if obj is None:
             return ("coupon", "kind", "quantity", "code_prefix", "file")
-        return ("show_progress", "coupon", "kind", "prefix", "created_by", "created_at", "finished_at")
+        return ("show_progress", "coupon", "kind", "prefix", "show_created_by", "created_at", "finished_at")
 
     def get_readonly_fields(self, request: HttpRequest, obj: CodeBatch | None = None) -> tuple[str, ...]:
-        return () if obj is None else ("show_progress",)
+        return () if obj is None else ("show_progress", "show_created_by")
 
     def has_change_permission(self, request: HttpRequest, obj: CodeBatch | None = None) -> bool:
         return False
@@ -179,11 +179,20 @@ class CodeBatchAdmin(LargeTableMixin, ShopModelAdmin):
 
     def progress(self, request: HttpRequest, batch_id: int, model_admin: Any) -> HttpResponse:
         """Answers how far a batch is; the page asks until it is done."""
-        return render(request, "admin/coupons/codebatch/progress.html", progress_of(self._batch(request, batch_id)))
+        batch = self._batch(request, batch_id)
+        answer = render(request, "admin/coupons/codebatch/progress.html", progress_of(batch))
+        if batch.state not in OPEN_STATES:
+            # The page is loaded anew, so that it shows the buttons of a batch that is done.
+            answer["HX-Refresh"] = "true"
+        return answer
 
     @display(description=_("progress"))
     def show_progress(self, batch: CodeBatch) -> SafeString:
         return render_to_string("admin/coupons/codebatch/progress.html", progress_of(batch))
+
+    @display(description=_("ordered by"))
+    def show_created_by(self, batch: CodeBatch) -> str:
+        return "–" if batch.created_by is None else batch.created_by.username
 
     @display(description=_("state"), label=STATE_COLOURS)
     def show_state(self, batch: CodeBatch) -> tuple[str, str]:

@@ -70,6 +70,11 @@ class CouponActionsMixin:
         user: Any = request.user
         return user.has_perm("coupons.add_coupon")
 
+    def has_codes_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the person may order codes in bulk."""
+        user: Any = request.user
+        return user.has_perm("coupons.add_codebatch")
+
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
         """Returns the buttons that make sense in the coupon's present state."""
         allowed = super().get_actions_detail(request, object_id)  # type: ignore[misc]  # mixed into ModelAdmin
@@ -189,7 +194,7 @@ class CouponActionsMixin:
         )
         return leave_dialog(self._path_of(made[0] if made else coupon))
 
-    @action(description=_("Make or import codes"), icon="qr_code_2", permissions=["coupons.add_codebatch"])
+    @action(description=_("Make or import codes"), icon="qr_code_2", permissions=["codes"])
     def make_codes(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(f"{reverse('admin:coupons_codebatch_add')}?coupon={self._coupon(object_id).pk}")
 

@@ -57,10 +57,12 @@ def test_codes_are_ordered_watched_and_downloaded(marketer_client: Client, coupo
     progress = reverse("admin:coupons_codebatch_progress", args=[batch.pk])
     assert f'hx-get="{progress}"' in page(marketer_client, batch)
     code_batch_run(batch_id=batch.pk, now=NOW, chunk_size=20)
-    done = marketer_client.get(progress).content.decode()
-    assert "30 of 30" in done
-    # Nothing is asked for any more.
-    assert "hx-get" not in done
+    done = marketer_client.get(progress)
+    assert "30 of 30" in done.content.decode()
+    # Nothing is asked for any more; the page is loaded anew, with its downloads.
+    assert "hx-get" not in done.content.decode()
+    assert done["HX-Refresh"] == "true"
+    assert reverse("admin:coupons_codebatch_download_csv", args=[batch.pk]) in page(marketer_client, batch)
     rows = list(csv.reader(io.StringIO(download(marketer_client, batch, "csv").decode("utf-8-sig"))))
     assert rows[0][:3] == ["code", "maximum_uses", "used"]
     assert len(rows) == 31

@@ -60,6 +60,9 @@ def test_every_write_under_a_key_says_so(schema: dict[str, Any]) -> None:
 
     assert with_key == {
         "POST /api/v1/claims",
+        "POST /api/v1/claims/{public_id}/gift",
+        "POST /api/v1/gifts/accept",
+        "POST /api/v1/gifts/{public_id}/cancel",
         "POST /api/v1/orders",
         "PUT /api/v1/orders/{public_id}",
         "POST /api/v1/orders/{public_id}/redeem",
