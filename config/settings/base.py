@@ -193,6 +193,8 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Find, claim, quote, redeem and refund coupons. Amounts are decimal strings in the shop's currency.",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    # Two components have it, a gift and a gift just offered.
+    "ENUM_NAME_OVERRIDES": {"GiftStateEnum": "coupons.enums.GiftState"},
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": "/api/v1",
