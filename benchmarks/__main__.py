@@ -12,7 +12,6 @@ from django.core.management import call_command
 from benchmarks.database import use_own_database
 from config.env import BASE_DIR
 
-PAGE = BASE_DIR / "docs" / "performance.md"
 LOG = BASE_DIR / "var" / "bench-gunicorn.log"
 
 
@@ -25,7 +24,8 @@ def main() -> None:
     # Modules with models can be read only now.
     from benchmarks.measure import TARGETS, measure
     from benchmarks.prepare import sign_in_shoppers
-    from benchmarks.report import conditions, table, write
+    from benchmarks.pricing import BLOCK, measure_pricing
+    from benchmarks.report import PAGE, conditions, table, write
     from benchmarks.server import running_server
 
     print("Building the tables …", flush=True)
@@ -43,15 +43,18 @@ def main() -> None:
         )
     text = f"{conditions(options.seconds, options.rounds, options.workers, postgres)}\n\n{table(figures)}"
     print(f"\n{text}")
+    pricing = measure_pricing()
+    print(f"\n{pricing}")
     if options.write:
         write(PAGE, text)
+        write(PAGE, pricing, block=BLOCK)
         print(f"\nWritten to {Path(PAGE).relative_to(BASE_DIR)}.")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Claims per second through HTTP on one hot coupon, beside two baselines in the same run.",
+        description="Claims per second through HTTP beside two baselines, then quotes and best combinations.",
     )
     parser.add_argument("--clients", type=int, nargs="+", default=[16, 64], help="connections at once (%(default)s)")
     parser.add_argument("--targets", nargs="+", default=["a", "b", "c", "c1", "d"], help="keys of the table's lines")

@@ -7,10 +7,15 @@ import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.measure import Figures
+from config.env import BASE_DIR
 
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+if TYPE_CHECKING:
+    # It reads modules with models, which need Django's settings.
+    from benchmarks.measure import Figures
+
+PAGE = BASE_DIR / "docs" / "performance.md"
 RATIOS = (("c", "a"), ("c", "b"), ("c1", "b"), ("d", "a"))
 
 
@@ -47,8 +52,9 @@ def conditions(seconds: float, rounds: int, workers: int, postgres: str) -> str:
     )
 
 
-def write(page: Path, text: str) -> None:
-    """Puts the text between the page's two marks."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+def write(page: Path, text: str, *, block: str = "measured") -> None:
+    """Puts the text between the two marks of a block of the page."""
+    begin, end = f"<!-- {block}: begin -->", f"<!-- {block}: end -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
