@@ -61,21 +61,24 @@ class Search:
         prospects = self._prospects(state, following)
         if prospects is None:
             return
-        outlook = Outlook(state, prospects, self._weights)
+        favourites = _favourites(prospects) if climbs else set()
+        outlook = None if climbs else Outlook(state, prospects, self._weights)
         begin = 0
         for index, prospect in enumerate(prospects):
             terms = prospect.terms
-            if not climbs:
-                if self._is_hopeless(state, outlook.from_here[index - begin], prospects, index):
+            is_worth_trying = terms.is_required or terms.offer.offer_id in favourites
+            if outlook is not None:
+                bound = outlook.from_here[index - begin]
+                if self._is_hopeless(state, bound, prospects, index):
                     return
                 if self._stops():
-                    self._leave_open(outlook.from_here[index - begin])
+                    self._leave_open(bound)
                     return
+                is_worth_trying = not self._is_dearer(outlook.with_it[index - begin])
             if terms.offer.phase is not Phase.ITEM_PRICE and not state.is_past_item_prices:
                 self._pass_item_prices(state, climbs=climbs)
                 return
-            is_tried = not climbs or terms.is_required or not _has_better_rival(prospects, index)
-            if not terms.is_choice or (is_tried and not self._is_dearer(outlook.with_it[index - begin])):
+            if not terms.is_choice or is_worth_trying:
                 state = state.in_phase(terms.offer.phase)
                 after = state.after(terms)
                 if after is not None:
@@ -84,7 +87,8 @@ class Search:
                         return
             if terms.is_required:
                 return
-            if terms.is_smooth and not terms.offer.stacking_group and not climbs:
+            if outlook is not None and terms.is_smooth and not terms.offer.stacking_group:
+                # The bound counted on it.
                 begin = index + 1
                 outlook = Outlook(state, prospects[begin:], self._weights)
         self._consider(state)
@@ -125,7 +129,7 @@ class Search:
         bound = Outlook(state, prospects, self._weights).with_it[0]
         if self._is_dearer(bound):
             return
-        if self._stops() and not climbs:
+        if not climbs and self._stops():
             self._leave_open(bound)
             return
         after = state.in_phase(exclusive.offer.phase).after(exclusive)
@@ -219,13 +223,14 @@ class Search:
         self.open_bound = bound if self.open_bound is None else min(self.open_bound, bound)
 
 
-def _has_better_rival(prospects: Sequence[Prospect], index: int) -> bool:
-    """Whether a later offer of the same group looks better."""
-    one = prospects[index]
-    group = one.terms.offer.stacking_group
-    return bool(group) and any(
-        other.terms.offer.stacking_group == group and other.most > one.most for other in prospects[index + 1 :]
-    )
+def _favourites(prospects: Sequence[Prospect]) -> set[str]:
+    """The offers outside any group, and of every group the one that could take most."""
+    favourites: dict[str, Prospect] = {}
+    for one in prospects:
+        group = one.terms.offer.stacking_group or one.terms.offer.offer_id
+        if group not in favourites or one.most > favourites[group].most:
+            favourites[group] = one
+    return {one.terms.offer.offer_id for one in favourites.values()}
 
 
 def _merged(mine: Iterable[Item], others: Iterable[Item], count: int) -> list[Item]:

@@ -1,4 +1,4 @@
-"""The best legal combination, as ``docs/pricing.md`` defines it (numbers in brackets are its cases)."""
+"""The best legal combination, as ``docs/pricing.md`` defines it; its numbers stand at the tests."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -82,7 +82,7 @@ def assert_is_best(priced_cart: Cart, offers: Sequence[Offer]) -> None:
 
 class TestBest:
     def test_nothing_to_choose_from(self) -> None:
-        """10.1"""
+        """24.1"""
         found = best(cart(line("mug", 100), shipping=9))
 
         assert (found.quote.payable, found.offers, found.is_proven, found.gap) == (109, (), True, 0)
@@ -98,7 +98,7 @@ class TestBest:
         assert names(found) == {"share"}
 
     def test_a_small_coupon_is_left_out_for_a_threshold_of_the_next_phase(self) -> None:
-        """10.2"""
+        """24.2"""
         small = offer("small", amount_off(100), phase=Phase.PRODUCT)
         large = offer("large", amount_off(3000), over=10_000)
 
@@ -108,7 +108,7 @@ class TestBest:
         assert refusals(price_cart(cart(line("mug", 10_000)), [small, large], NOW)) == {"large": "threshold_not_met"}
 
     def test_an_exclusive_coupon_against_all_others_together(self) -> None:
-        """10.3"""
+        """24.3"""
         alone = offer("alone", amount_off(2500), exclusive=True)
         ten, fifteen = offer("ten", amount_off(1000)), offer("fifteen", amount_off(1600))
 
@@ -152,7 +152,7 @@ class TestBest:
         assert names(found) == {"dear"}
 
     def test_automatic_promotions_take_part_and_are_no_choice(self) -> None:
-        """10.4"""
+        """24.4"""
         promotion = Offer(
             offer_id="promotion",
             coupon_id="promotion",
@@ -171,7 +171,7 @@ class TestBest:
         assert found.quote.payable == 9200
 
     def test_a_coupon_that_gives_no_money_is_kept(self) -> None:
-        """10.5: a gift costs nothing to leave in the wallet, and the search only counts money."""
+        """24.5: a gift costs nothing to leave in the wallet, and the search only counts money."""
         found = best(cart(line("mug", 100)), offer("gift", GiftItem("cup")), offer("ship", ShippingOff()))
 
         assert found.offers == ()
@@ -188,7 +188,7 @@ class TestBest:
 
 class TestTies:
     def test_fewer_coupons(self) -> None:
-        """10.6"""
+        """24.6"""
         found = best(
             cart(line("mug", 1000)),
             offer("one", amount_off(500), expires_at=TOMORROW),
@@ -228,7 +228,7 @@ class TestTies:
 
 class TestRequired:
     def test_the_best_set_that_holds_it(self) -> None:
-        """10.7"""
+        """24.7"""
         ten = offer("ten", amount_off(1000), group="shop")
         twenty = offer("twenty", amount_off(2000), group="shop")
         other = offer("other", amount_off(10))
@@ -318,7 +318,7 @@ class TestLimits:
     @sampled(150)
     @given(carts(), wallets(), st.integers(1, 8))
     def test_the_gap_is_true(self, priced_cart: Cart, offers: list[Offer], nodes: int) -> None:
-        """10.8"""
+        """24.8"""
         found = best_combination(priced_cart, offers, NOW, maximum_nodes=nodes)
         least, *_ = optimum = min(legal_sets(priced_cart, offers))
 
