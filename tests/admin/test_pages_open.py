@@ -183,7 +183,7 @@ def test_every_filter_answers(superuser_client: Client, full_shop: dict[str, Any
             *({"state": state} for state in ("available", "expired", "redeemed", "nonsense")),
             {"coupon__id__exact": coupon.pk, "claimed_at_from": "2026-11-21"},
         ],
-        "coupons_redemption": [{"claim__coupon__id__exact": coupon.pk}],
+        "coupons_redemption": [{"coupon__id__exact": coupon.pk}],
         "campaigns_campaign": [{"status__exact": "draft"}, {"coupons__id__exact": coupon.pk}],
         "users_user": [{"tag": "vip"}, {"is_staff__exact": "1"}],
         "campaigns_message": [{"state__exact": "pending", "channel__exact": "email"}],

@@ -32,9 +32,10 @@ OPERATIONS = 10_000 if IS_FUZZING else 400
 
 pytestmark = pytest.mark.django_db
 
-prices = st.one_of(st.integers(1, 30), st.integers(1, 200_00))
+# Few, so that most walks are about coupons that apply; the odd ones make halves of cents.
+prices = st.sampled_from([1, 7, 99, 3_33, 10_00, 19_99, 45_00, 150_00])
 policies = st.sampled_from(["prorata", "recalculate"])
-minimums = st.sampled_from([0, 0, 5_00, 50_00, 150_00])
+minimums = st.sampled_from([0, 1_00, 10_00, 40_00])
 
 
 @st.composite
@@ -46,7 +47,7 @@ def coupon_terms(draw: st.DrawFn) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "amount_off": {"amount_off": draw(prices)},
         "percent_off": {"percent_off": draw(st.sampled_from([1, 10, 33, 50, 100]))},
-        "every_amount_off": {"every_amount": draw(st.integers(2, 60_00)), "amount_off": 1},
+        "every_amount_off": {"every_amount": draw(prices) + 1, "amount_off": 1},
         "buy_x_get_y": {"buy_quantity": draw(st.integers(1, 2)), "get_quantity": 1},
         "shipping_off": {},
         "cash": {"amount_off": draw(prices)},
@@ -78,7 +79,7 @@ def shop_with(data: st.DataObject, budget: Budget) -> Order:
         )
     ]
     claims = []
-    for terms in data.draw(st.lists(coupon_terms(), max_size=3)):
+    for terms in data.draw(st.lists(coupon_terms(), min_size=1, max_size=3)):
         if data.draw(st.integers(0, 4)) == 0:
             make_promotion(**terms).budgets.add(budget)
         else:
@@ -94,7 +95,7 @@ def shop_with(data: st.DataObject, budget: Budget) -> Order:
 
 @pytest.mark.reliability(33)
 @settings(
-    max_examples=3000 if IS_FUZZING else 60,
+    max_examples=3000 if IS_FUZZING else 40,
     deadline=None,
     derandomize=not IS_FUZZING,
     suppress_health_check=list(HealthCheck),
