@@ -25,9 +25,11 @@ class CampaignBanner:
 
 
 def campaign_banners(*, now: datetime) -> list[CampaignBanner]:
-    """Returns the running campaigns that have something to show, those that end first first; two queries."""
+    """Returns the running campaigns that have something to show, those that end first first; three queries."""
     visible = visible_coupons(now=now).filter(handout=Handout.SHOWCASE)
-    handed_out = CampaignCoupon.objects.filter(coupon__in=visible.values("pk")).select_related("coupon")
+    handed_out = CampaignCoupon.objects.filter(coupon__in=visible.values("pk"))
+    # What the words of a coupon need.
+    handed_out = handed_out.select_related("coupon__envelope").prefetch_related("coupon__tiers")
     campaigns = (
         Campaign.objects.live(now)
         .filter(campaign_coupons__coupon__in=visible.values("pk"))

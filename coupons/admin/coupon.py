@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.template.loader import render_to_string
@@ -68,6 +68,7 @@ class CouponChangeList(PreparedChangeList):
     def prepare(self, rows: list[Any]) -> None:
         now = database_now()
         figures = coupon_figures(coupon.pk for coupon in rows)
+        prefetch_related_objects(rows, "tiers")
         for coupon in rows:
             coupon.figures = figures[coupon.pk]
             coupon.shown_state = coupon.state(now)
@@ -98,6 +99,7 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
         ("claim_starts_at", ShopDaysFilter),
         ("claim_ends_at", ShopDaysFilter),
     )
+    list_select_related = ("envelope", "gift_product")
     list_filter_submit = True
     search_fields = ("title_zh", "title_en")
     search_help_text = _("Title, public id, or a code in full")
