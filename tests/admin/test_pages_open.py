@@ -93,6 +93,7 @@ def full_shop(db: None) -> dict[str, Any]:
     return {
         "users_user": shopper,
         "coupons_coupon": coupon,
+        "coupons_budget": factories.make_budget(),
         "coupons_claim": claim,
         "coupons_code": factories.make_code(coupon=coupon),
         "coupons_codebatch": code_batch_generate(
