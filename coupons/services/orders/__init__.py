@@ -7,7 +7,7 @@ from coupons.services.orders.editing import order_edit
 from coupons.services.orders.locking import order_lock
 from coupons.services.orders.redeeming import order_redeem
 from coupons.services.orders.refunding import order_refund
-from coupons.services.orders.releasing import order_release, release_locked_order
+from coupons.services.orders.releasing import order_release, release_locked_order, release_overdue
 
 __all__ = [
     "order_edit",
@@ -16,4 +16,5 @@ __all__ = [
     "order_refund",
     "order_release",
     "release_locked_order",
+    "release_overdue",
 ]

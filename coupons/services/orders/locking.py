@@ -17,8 +17,8 @@ from coupons.offers import CartItem
 from coupons.pricing import Quote
 from coupons.services.claim_states import claims_move, refusal_of
 from coupons.services.orders.pricing import price_order
-from coupons.services.orders.releasing import release_locked_order
-from coupons.services.orders.rows import take_claims, take_overdue_orders
+from coupons.services.orders.releasing import release_overdue
+from coupons.services.orders.rows import take_claims
 from coupons.services.orders.writing import amounts_of, write_parts
 from users.models import User
 
@@ -60,9 +60,7 @@ def order_lock(
         taken = Order.objects.filter(reference=reference).first()
         if taken is not None:
             raise _reference_taken(taken, shopper)
-        for overdue in take_overdue_orders(shopper_id=shopper.pk, claim_ids=claim_ids, now=now):
-            if overdue.is_overdue(now):
-                release_locked_order(order=overdue, reason="lock_expired", now=now)
+        release_overdue(shopper_id=shopper.pk, claim_ids=claim_ids, now=now)
         claims = take_claims(shopper=shopper, claim_ids=claim_ids)
         refuse_unless_available(claims)
         priced = price_order(
