@@ -149,8 +149,8 @@ def measure_pricing() -> str:
     subsets = [timings["subsets", 30, offers] for offers in SUBSET_SIZES]
     doubling = _slope([timing.offers for timing in subsets], [math.log2(timing.median) for timing in subsets])
     lines = [
-        f"Taken on {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()} on one core, CPU time; the middle of "
-        f"{WALLETS} random carts and wallets, and the slowest of them.",
+        f"Taken on {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()} on one core, CPU time; the "
+        f"middle of {WALLETS} random carts and wallets, and the slowest of them.",
         "",
         "| quote | ms | slowest |",
         "|---|--:|--:|",
@@ -227,7 +227,7 @@ def _long(log_seconds: float) -> str:
         return f"{2**log_seconds * 1000:,.0f} ms"
     years = log_seconds - math.log2(365.25 * 24 * 3600)
     if years < 0:
-        return f"{2**log_seconds:,.0f} s"
+        return f"{2**log_seconds:,.0f} s" if log_seconds < 12 else f"{2**log_seconds / 3600:,.0f} hours"
     return f"{2**years:,.0f} years" if years < 20 else f"10^{years * math.log10(2):.0f} years"
 
 

@@ -14,7 +14,8 @@ from coupons.pricing.quote import Quote
 from coupons.pricing.running_order import RunningOrder
 from coupons.pricing.selection import order_of_application
 
-MAXIMUM_NODES = 20_000
+# A second or two at worst; wallets as shoppers fill them take some dozens.
+MAXIMUM_NODES = 5_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from coupons.pricing import (
     Condition,
     Contains,
     ContainsNone,
+    ContainsWorth,
     EveryAmountOff,
     FixedPrice,
     FixedTotal,
@@ -54,6 +55,7 @@ conditions: st.SearchStrategy[Condition] = st.one_of(
     st.builds(MinimumSpend, st.integers(1, 120)),
     st.builds(MinimumQuantity, st.integers(1, 5), st.booleans()),
     st.builds(Contains, scopes),
+    st.builds(ContainsWorth, scopes, st.integers(1, 60)),
     st.builds(ContainsNone, scopes),
 )
 tiers = st.lists(

@@ -23,6 +23,7 @@ from coupons.pricing import (
     price_cart,
 )
 from coupons.pricing.combination import Combination, RequiredOffersError, best_combination
+from coupons.pricing.conditions import CONDITIONS
 from coupons.pricing.selection import order_of_application
 from tests.coupons.pricing.builders import (
     NOW,
@@ -260,7 +261,7 @@ class TestRequired:
         with pytest.raises(ValueError, match="nobody"):
             best(cart(line("mug", 100)), required=["nobody"])
 
-    @sampled(100)
+    @sampled(200)
     @given(carts(), wallets())
     def test_random_wallets(self, priced_cart: Cart, offers: list[Offer]) -> None:
         wanted = offers[0].offer_id
@@ -279,17 +280,17 @@ class TestRequired:
 class TestExact:
     """Equal to pricing all subsets."""
 
-    @sampled(300)
+    @sampled(600)
     @given(carts(), wallets())
     def test_every_kind_of_benefit(self, priced_cart: Cart, offers: list[Offer]) -> None:
         assert_is_best(priced_cart, offers)
 
-    @sampled(250)
+    @sampled(500)
     @given(carts(), wallets(of_sums))
     def test_benefits_of_sums(self, priced_cart: Cart, offers: list[Offer]) -> None:
         assert_is_best(priced_cart, offers)
 
-    @sampled(150)
+    @sampled(400)
     @given(carts(has_floors=False), wallets(of_sums, phases=(Phase.PRODUCT, Phase.ORDER, Phase.RED_PACKET)))
     def test_thresholds_across_phases(self, priced_cart: Cart, offers: list[Offer]) -> None:
         assert_is_best(priced_cart, offers)
@@ -298,6 +299,26 @@ class TestExact:
     @given(carts(), wallets(at_most=9))
     def test_larger_wallets(self, priced_cart: Cart, offers: list[Offer]) -> None:
         assert_is_best(priced_cart, offers)
+
+    def test_the_search_was_thought_through_for_every_kind_of_condition(self) -> None:
+        """It checks a minimum spend in every state, all others at list prices only: they look at nothing that
+        changes, unless units are used up, and then every condition is checked in every state.
+
+        A new kind that looks at amounts has to be told to ``combination.terms`` first.
+        """
+        assert set(CONDITIONS) == {
+            "minimum_spend",
+            "minimum_quantity",
+            "contains",
+            "contains_worth",
+            "contains_none",
+            "order_number",
+            "new_shopper",
+            "audience",
+            "weekday_and_hour",
+            "channel",
+            "region",
+        }
 
     @pytest.mark.parametrize("benefit", [amount_off(501), percent_off(33.33)])
     def test_an_odd_cent_that_moves_between_lines(self, benefit: Benefit) -> None:
@@ -315,7 +336,7 @@ class TestExact:
 
 
 class TestLimits:
-    @sampled(150)
+    @sampled(300)
     @given(carts(), wallets(), st.integers(1, 8))
     def test_the_gap_is_true(self, priced_cart: Cart, offers: list[Offer], nodes: int) -> None:
         """24.8"""
