@@ -225,6 +225,21 @@ def test_a_write_needs_a_key(shopper_client: APIClient, coupon: Coupon, key: str
     assert not Claim.objects.exists()
 
 
+@pytest.mark.reliability(16)
+def test_a_refused_refund_leaves_its_key_unused(shopper_client: APIClient, shopper: User) -> None:
+    order = lock(shopper_client, make_claim(shopper=shopper))
+    post(shopper_client, f"orders/{order}/redeem")
+
+    def refund(quantity: int) -> Any:
+        return post(shopper_client, f"orders/{order}/refund", {"lines": [{"number": 1, "quantity": quantity}]}, key="k")
+
+    assert_problem(refund(2), 409, "too_many_returned", "lines[0].quantity")
+    answer = refund(1)
+
+    assert (answer.status_code, answer.json()["state"]) == (200, "refunded")
+    assert refund(1)["Idempotency-Replayed"] == "true"
+
+
 @pytest.mark.parametrize("step", ["redeem", "release", "refund"])
 def test_every_step_of_an_order_needs_a_key(shopper_client: APIClient, shopper: User, step: str) -> None:
     order = lock(shopper_client, make_claim(shopper=shopper))

@@ -10,6 +10,7 @@ from config.kernel.errors import NotFound
 from coupons.enums import ClaimState, OrderState
 from coupons.errors import ClaimLocked, CouponRefused, QuoteChanged, WrongOrderState
 from coupons.models import Claim, Order, Product
+from coupons.services.expiry import release_expired_locks
 from coupons.services.orders import order_edit, order_redeem, order_release
 from tests import factories
 from tests.coupons.orders import lock, make_promotion
@@ -130,3 +131,17 @@ def test_only_an_unpaid_order_is_edited(order: Order, product: Product, kept: Cl
     with pytest.raises(WrongOrderState):
         edit(order, product)
     assert states(kept) != [ClaimState.LOCKED]
+
+
+def test_a_job_that_is_running_spares_a_lock_that_was_renewed_meanwhile(shopper: User, product: Product) -> None:
+    """Both orders were overdue when the job began; the second is edited while it works on the first."""
+    first, second = lock(shopper), lock(shopper)
+    late = second.lock_expires_at
+
+    def edit_the_second(_orders: int) -> None:
+        if Order.objects.get(pk=second.pk).is_overdue(late):
+            edit(second, product, now=late)
+
+    assert release_expired_locks(now=late, progressed=edit_the_second) == 1
+    states = [Order.objects.get(pk=order.pk).state for order in (first, second)]
+    assert states == [OrderState.RELEASED, OrderState.LOCKED]
