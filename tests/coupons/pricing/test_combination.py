@@ -14,6 +14,7 @@ from coupons.pricing import (
     Cart,
     Cash,
     EveryAmountOff,
+    FixedPrice,
     GiftItem,
     Offer,
     Phase,
@@ -151,6 +152,30 @@ class TestBest:
         found = best(cart(line("lamp", 9000), line("mug", 8000), line("cup", 100)), dear, cheap)
 
         assert names(found) == {"dear"}
+
+    def test_a_lower_tier_may_be_the_better_one(self) -> None:
+        """24.2: what looks like the better of two at first keeps the mug on the poor tier."""
+        tiers = Tiered((Tier(minimum=5000, amount=3000), Tier(minimum=10_000, amount=100)))
+        found = best(
+            cart(line("mug", 10_000), line("cup", 1000)),
+            offer("two", amount_off(200), scope=only("cup"), phase=Phase.PRODUCT, group="shop"),
+            offer("one", amount_off(100), scope=only("mug"), phase=Phase.PRODUCT, group="shop"),
+            offer("tiers", tiers, scope=only("mug")),
+        )
+
+        assert names(found) == {"one", "tiers"}
+
+    def test_using_up_a_cheap_unit_may_give_a_dear_one_away(self) -> None:
+        """24.2: again the smaller of two rivals is the better one."""
+        found = best(
+            cart(line("lamp", 9000, 2), line("cup", 100)),
+            offer("hundreds", amount_off(300), scope=only("lamp"), phase=Phase.PRODUCT, group="shop"),
+            offer("fifty", FixedPrice(50), scope=only("cup"), phase=Phase.PRODUCT, group="shop"),
+            offer("one free", BuyXGetY(1, 1)),
+        )
+
+        assert names(found) == {"fifty", "one free"}
+        assert found.quote.payable == 9050
 
     def test_automatic_promotions_take_part_and_are_no_choice(self) -> None:
         """24.4"""
