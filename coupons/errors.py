@@ -238,6 +238,11 @@ class NothingToUse(DomainError):
     message = _("Every claim would have expired before it could be used. Look at the validity.")
 
 
+class BenefitIncomplete(DomainError):
+    code = "benefit_incomplete"
+    message = _("A figure of the benefit is missing. Look at the tiers and amounts before publishing.")
+
+
 class NoStock(DomainError):
     code = "no_stock"
     message = _("Say how many coupons there are before publishing.")

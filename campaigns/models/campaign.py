@@ -23,7 +23,7 @@ class CampaignQuerySet(models.QuerySet["Campaign"]):
 class Campaign(models.Model):
     """Who gets which coupons, when. Runs in `[starts_at, ends_at)` once published."""
 
-    public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
+    public_id = models.UUIDField(_("public id"), default=uuid7, unique=True, editable=False)
     key = models.SlugField(_("key"), max_length=64, unique=True)
     kind = models.CharField(_("kind"), max_length=16, choices=CampaignKind, default=CampaignKind.DROP)
     title_zh = models.CharField(_("title in Chinese"), max_length=80, blank=True)

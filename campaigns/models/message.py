@@ -30,7 +30,9 @@ class Message(models.Model):
     """
 
     dedupe_key = models.CharField(max_length=120, unique=True)
-    shopper = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="messages")
+    shopper = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("shopper"), on_delete=models.CASCADE, related_name="messages"
+    )
     channel = models.CharField(_("channel"), max_length=12, choices=MessageChannel)
     topic = models.CharField(_("topic"), max_length=32, choices=MessageTopic)
     data = models.JSONField(default=dict, blank=True)

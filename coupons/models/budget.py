@@ -43,8 +43,10 @@ class Budget(models.Model):
 class BudgetEntry(AppendOnlyModel):
     """One movement of a budget: positive when spent, negative when given back."""
 
-    budget = models.ForeignKey(Budget, on_delete=models.PROTECT, related_name="entries")
-    redemption = models.ForeignKey("coupons.Redemption", on_delete=models.PROTECT, related_name="budget_entries")
+    budget = models.ForeignKey(Budget, verbose_name=_("budget"), on_delete=models.PROTECT, related_name="entries")
+    redemption = models.ForeignKey(
+        "coupons.Redemption", verbose_name=_("redemption"), on_delete=models.PROTECT, related_name="budget_entries"
+    )
     kind = models.CharField(_("kind"), max_length=12, choices=BudgetEntryKind)
     amount = MoneyField(_("amount"))
     created_at = models.DateTimeField(_("at"))

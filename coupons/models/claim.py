@@ -44,10 +44,12 @@ class Claim(models.Model):
     money, or what the shopper chose within the coupon's envelope.
     """
 
-    public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
-    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="claims")
-    shopper = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="claims")
-    ordinal = models.PositiveIntegerField(null=True)
+    public_id = models.UUIDField(_("public id"), default=uuid7, unique=True, editable=False)
+    coupon = models.ForeignKey(Coupon, verbose_name=_("coupon"), on_delete=models.PROTECT, related_name="claims")
+    shopper = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("shopper"), on_delete=models.PROTECT, related_name="claims"
+    )
+    ordinal = models.PositiveIntegerField(_("number"), null=True)
     state = models.CharField(_("state"), max_length=12, choices=ClaimState, default=ClaimState.AVAILABLE)
     channel = models.CharField(_("channel"), max_length=12, choices=ClaimChannel)
     amount_off = MoneyField(_("amount off"), null=True, blank=True)
@@ -125,12 +127,14 @@ class Claim(models.Model):
 class ClaimEntry(AppendOnlyModel):
     """One move of a claim: its ledger. A claim's state is the `to_state` of its last entry."""
 
-    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, related_name="entries")
+    claim = models.ForeignKey(Claim, verbose_name=_("claim"), on_delete=models.PROTECT, related_name="entries")
     from_state = models.CharField(_("from"), max_length=12, choices=ClaimState, blank=True)
     to_state = models.CharField(_("to"), max_length=12, choices=ClaimState)
-    order = models.ForeignKey("coupons.Order", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    order = models.ForeignKey(
+        "coupons.Order", verbose_name=_("order"), on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     reason = models.CharField(_("reason"), max_length=40)
-    data = models.JSONField(default=dict, blank=True)
+    data = models.JSONField(_("details"), default=dict, blank=True)
     created_at = models.DateTimeField(_("at"))
 
     class Meta:

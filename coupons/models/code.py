@@ -18,7 +18,7 @@ class Code(models.Model):
 
     text = models.CharField(_("code"), max_length=40)
     normal = models.CharField(max_length=40, unique=True, editable=False)
-    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="codes")
+    coupon = models.ForeignKey(Coupon, verbose_name=_("coupon"), on_delete=models.PROTECT, related_name="codes")
     kind = models.CharField(_("kind"), max_length=8, choices=CodeKind)
     # NULL means without a limit of its own: the coupon's stock and limits still hold.
     maximum_uses = models.PositiveIntegerField(_("at most"), null=True, blank=True)
@@ -26,7 +26,7 @@ class Code(models.Model):
     batch = models.ForeignKey(
         CodeBatch, verbose_name=_("batch"), on_delete=models.PROTECT, null=True, blank=True, related_name="codes"
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
         verbose_name = _("code")

@@ -17,7 +17,7 @@ class CodeBatch(models.Model):
     that became no code.
     """
 
-    public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
+    public_id = models.UUIDField(_("public id"), default=uuid7, unique=True, editable=False)
     coupon = models.ForeignKey(Coupon, verbose_name=_("coupon"), on_delete=models.PROTECT, related_name="code_batches")
     kind = models.CharField(_("kind"), max_length=12, choices=CodeBatchKind)
     state = models.CharField(_("state"), max_length=12, choices=CodeBatchState, default=CodeBatchState.WAITING)
@@ -28,7 +28,12 @@ class CodeBatch(models.Model):
     # The rows of an imported file until they are read, as JSON lines.
     source = models.BinaryField(null=True, blank=True, editable=False)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("created by"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
     )
     created_at = models.DateTimeField(_("created"))
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)

@@ -77,7 +77,7 @@ class Coupon(models.Model):
     first when both are set.
     """
 
-    public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
+    public_id = models.UUIDField(_("public id"), default=uuid7, unique=True, editable=False)
     title_zh = models.CharField(_("title in Chinese"), max_length=80, blank=True)
     title_en = models.CharField(_("title in English"), max_length=80)
     description_zh = models.TextField(_("description in Chinese"), blank=True)
@@ -177,8 +177,8 @@ class Coupon(models.Model):
     usable_until = models.DateTimeField(_("usable until"), null=True, blank=True)
     usable_days = models.PositiveIntegerField(_("usable for days after claiming"), null=True, blank=True)
 
-    published_at = models.DateTimeField(null=True, blank=True, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    published_at = models.DateTimeField(_("published"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     objects = CouponQuerySet.as_manager()
     history = HistoricalRecords(excluded_fields=["public_id", "created_at"])

@@ -24,18 +24,32 @@ class Gift(models.Model):
     While it is offered the claim is `gifting`; accepted, it is `gifted` and `received` is the recipient's new claim.
     """
 
-    public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
-    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, related_name="gifts")
-    giver = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="gifts_given")
+    public_id = models.UUIDField(_("public id"), default=uuid7, unique=True, editable=False)
+    claim = models.ForeignKey(Claim, verbose_name=_("claim"), on_delete=models.PROTECT, related_name="gifts")
+    giver = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("giver"), on_delete=models.PROTECT, related_name="gifts_given"
+    )
     checksum = models.CharField(max_length=64, unique=True)
     message = models.CharField(_("message"), max_length=140, blank=True)
     state = models.CharField(_("state"), max_length=12, choices=GiftState, default=GiftState.OFFERED)
     offered_at = models.DateTimeField(_("offered"))
     expires_at = models.DateTimeField(_("expires"))
     recipient = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="gifts_received"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("recipient"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="gifts_received",
     )
-    received = models.OneToOneField(Claim, on_delete=models.PROTECT, null=True, blank=True, related_name="received_as")
+    received = models.OneToOneField(
+        Claim,
+        verbose_name=_("received claim"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="received_as",
+    )
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
 
     objects = GiftQuerySet.as_manager()

@@ -24,10 +24,12 @@ class Order(models.Model):
     is locked, when the shop edits it. What a partial refund gave back stands in `refunded` and in the refunds.
     """
 
-    public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
+    public_id = models.UUIDField(_("public id"), default=uuid7, unique=True, editable=False)
     # The shop's own order number: one order each, however often it is sent.
     reference = models.CharField(_("reference"), max_length=64, unique=True)
-    shopper = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders")
+    shopper = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("shopper"), on_delete=models.PROTECT, related_name="orders"
+    )
     state = models.CharField(_("state"), max_length=12, choices=OrderState, default=OrderState.LOCKED)
     subtotal = MoneyField(_("subtotal"))
     discount = MoneyField(_("discount"))
@@ -84,7 +86,7 @@ class OrderLine(models.Model):
     `returned` units came back; `refunded` was given back for them, added tax included.
     """
 
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="lines")
     number = models.PositiveSmallIntegerField(_("number"))
     product = models.ForeignKey(Product, verbose_name=_("product"), on_delete=models.PROTECT, related_name="+")
     unit_price = MoneyField(_("unit price"))
@@ -126,9 +128,11 @@ class OrderLineDiscount(models.Model):
     `claim` is None for a discount that no shopper held, such as one known only from the shop's history.
     """
 
-    line = models.ForeignKey(OrderLine, on_delete=models.CASCADE, related_name="discounts")
-    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="+")
-    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, null=True, blank=True, related_name="line_discounts")
+    line = models.ForeignKey(OrderLine, verbose_name=_("line"), on_delete=models.CASCADE, related_name="discounts")
+    coupon = models.ForeignKey(Coupon, verbose_name=_("coupon"), on_delete=models.PROTECT, related_name="+")
+    claim = models.ForeignKey(
+        Claim, verbose_name=_("claim"), on_delete=models.PROTECT, null=True, blank=True, related_name="line_discounts"
+    )
     amount = MoneyField(_("amount"))
 
     class Meta:
@@ -143,9 +147,18 @@ class OrderLineDiscount(models.Model):
 class OrderShippingDiscount(models.Model):
     """What one coupon took off the shipping of an order; the sum is the order's `shipping_discount`."""
 
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="shipping_discounts")
-    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="+")
-    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, null=True, blank=True, related_name="shipping_discounts")
+    order = models.ForeignKey(
+        Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="shipping_discounts"
+    )
+    coupon = models.ForeignKey(Coupon, verbose_name=_("coupon"), on_delete=models.PROTECT, related_name="+")
+    claim = models.ForeignKey(
+        Claim,
+        verbose_name=_("claim"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="shipping_discounts",
+    )
     amount = MoneyField(_("amount"))
 
     class Meta:
@@ -160,9 +173,11 @@ class OrderShippingDiscount(models.Model):
 class OrderGift(models.Model):
     """Units that a coupon adds to an order for nothing."""
 
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="gifts")
-    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="+")
-    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, null=True, blank=True, related_name="order_gifts")
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.CASCADE, related_name="gifts")
+    coupon = models.ForeignKey(Coupon, verbose_name=_("coupon"), on_delete=models.PROTECT, related_name="+")
+    claim = models.ForeignKey(
+        Claim, verbose_name=_("claim"), on_delete=models.PROTECT, null=True, blank=True, related_name="order_gifts"
+    )
     product = models.ForeignKey(Product, verbose_name=_("product"), on_delete=models.PROTECT, related_name="+")
     quantity = models.PositiveIntegerField(_("quantity"))
 

@@ -41,7 +41,7 @@ class RedPacket(models.Model):
     `coupon`, a cash coupon, with the share's amount. What nobody grabbed is returned at the end.
     """
 
-    public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
+    public_id = models.UUIDField(_("public id"), default=uuid7, unique=True, editable=False)
     coupon = models.ForeignKey(
         Coupon, verbose_name=_("cash coupon"), on_delete=models.PROTECT, related_name="red_packets"
     )
@@ -57,7 +57,13 @@ class RedPacket(models.Model):
     )
     returned = MoneyField(_("returned"), default=0, editable=False)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("created by"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        editable=False,
     )
     created_at = models.DateTimeField(_("created"), editable=False)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True, editable=False)
@@ -123,17 +129,27 @@ class RedPacketShareQuerySet(models.QuerySet["RedPacketShare"]):
 class RedPacketShare(models.Model):
     """One cut piece of a red packet; free until `claim` is set. `reserved_for` alone may grab it, if anybody."""
 
-    packet = models.ForeignKey(RedPacket, on_delete=models.PROTECT, related_name="shares")
+    packet = models.ForeignKey(RedPacket, verbose_name=_("red packet"), on_delete=models.PROTECT, related_name="shares")
     number = models.PositiveIntegerField(_("number"))
     amount = MoneyField(_("amount"))
     reserved_for = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("reserved for"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
     )
     shopper = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="red_packet_shares"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("shopper"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="red_packet_shares",
     )
     claim = models.OneToOneField(
-        Claim, on_delete=models.PROTECT, null=True, blank=True, related_name="red_packet_share"
+        Claim, verbose_name=_("claim"), on_delete=models.PROTECT, null=True, blank=True, related_name="red_packet_share"
     )
     taken_at = models.DateTimeField(_("taken"), null=True, blank=True)
 

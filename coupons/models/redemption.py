@@ -18,9 +18,11 @@ class Redemption(models.Model):
     `claim` is None for an automatic promotion, which nobody holds.
     """
 
-    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="redemptions")
-    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, null=True, blank=True, related_name="redemptions")
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="redemptions")
+    coupon = models.ForeignKey(Coupon, verbose_name=_("coupon"), on_delete=models.PROTECT, related_name="redemptions")
+    claim = models.ForeignKey(
+        Claim, verbose_name=_("claim"), on_delete=models.PROTECT, null=True, blank=True, related_name="redemptions"
+    )
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="redemptions")
     amount = MoneyField(_("discount"))
     refunded = MoneyField(_("given back"), default=0)
     redeemed_at = models.DateTimeField(_("redeemed"))

@@ -13,8 +13,8 @@ from coupons.models.order import Order, OrderLine
 class Refund(AppendOnlyModel):
     """Money given back on an order, for some of its units or for all. Sums never pass what was paid."""
 
-    public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="refunds")
+    public_id = models.UUIDField(_("public id"), default=uuid7, unique=True, editable=False)
+    order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="refunds")
     amount = MoneyField(_("amount"))
     # Shipping that was paid goes back only with the last unit.
     shipping = MoneyField(_("of which shipping"), default=0)

@@ -66,11 +66,18 @@ class StockBucket(models.Model):
 class StockMovement(AppendOnlyModel):
     """One change of a coupon's released stock: its ledger."""
 
-    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="stock_movements")
+    coupon = models.ForeignKey(
+        Coupon, verbose_name=_("coupon"), on_delete=models.PROTECT, related_name="stock_movements"
+    )
     kind = models.CharField(_("kind"), max_length=16, choices=StockMovementKind)
     quantity = models.BigIntegerField(_("quantity"))
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("who"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
     )
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("at"))

@@ -8,9 +8,10 @@ from django.db import transaction
 
 from config.kernel.history import set_history
 from config.kernel.locks import busy_when_locked
-from coupons.enums import CouponStatus
-from coupons.errors import NoStock, NothingToUse, WindowOver, WrongCouponState
+from coupons.enums import CouponStatus, Handout
+from coupons.errors import BenefitIncomplete, NoStock, NothingToUse, WindowOver, WrongCouponState
 from coupons.models import Coupon, Stock
+from coupons.terms import benefit_of
 from users.models import User
 
 
@@ -19,7 +20,7 @@ def coupon_publish(*, coupon: Coupon, actor: User, now: datetime) -> Coupon:
 
     Raises:
         WrongCouponState: it is no draft.
-        WindowOver, NothingToUse, NoStock: it could never be claimed or used.
+        WindowOver, NothingToUse, BenefitIncomplete, NoStock: it could never be claimed or used.
     """
     with busy_when_locked(), transaction.atomic():
         coupon = _lock(coupon)
@@ -28,6 +29,7 @@ def coupon_publish(*, coupon: Coupon, actor: User, now: datetime) -> Coupon:
             raise WindowOver
         if coupon.usable_until is not None and coupon.usable_until <= max(now, coupon.claim_starts_at):
             raise NothingToUse
+        _refuse_incomplete_benefit(coupon)
         if not Stock.objects.filter(coupon=coupon).exists():
             raise NoStock
         coupon.published_at = now
@@ -74,6 +76,16 @@ def _move(
         if coupon.claim_ends_at <= now:
             raise WindowOver
         return _set_status(coupon, to_status, actor, word)
+
+
+def _refuse_incomplete_benefit(coupon: Coupon) -> None:
+    # Shares of a red packet bring their amounts themselves.
+    if coupon.handout == Handout.RED_PACKET:
+        return
+    try:
+        benefit_of(coupon)
+    except ValueError as error:
+        raise BenefitIncomplete from error
 
 
 def _lock(coupon: Coupon) -> Coupon:

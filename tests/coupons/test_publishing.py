@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from coupons.enums import AudienceKind, BenefitType, CouponState, CouponStatus
-from coupons.errors import NoStock, NothingToUse, WindowOver, WrongCouponState
+from coupons.enums import AudienceKind, BenefitType, CouponState, CouponStatus, TierBasis
+from coupons.errors import BenefitIncomplete, NoStock, NothingToUse, WindowOver, WrongCouponState
 from coupons.models import Coupon, Stock
 from coupons.services.publishing import coupon_end, coupon_pause, coupon_publish, coupon_resume
 from tests import factories
@@ -77,6 +77,15 @@ class TestPublishing:
         Stock.objects.filter(coupon=coupon).delete()
         with pytest.raises(NoStock):
             coupon_publish(coupon=coupon, actor=marketer, now=NOW)
+
+    def test_without_a_tier(self, marketer: User) -> None:
+        coupon = factories.make_coupon(
+            state=CouponState.DRAFT, benefit_type=BenefitType.TIERED, tier_basis=TierBasis.AMOUNT
+        )
+        with pytest.raises(BenefitIncomplete):
+            coupon_publish(coupon=coupon, actor=marketer, now=NOW)
+        coupon.tiers.create(minimum_spend=100_00, amount_off=10_00)
+        assert coupon_publish(coupon=coupon, actor=marketer, now=NOW).status == CouponStatus.PUBLISHED
 
 
 class TestTheDatabaseRefuses:

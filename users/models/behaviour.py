@@ -15,14 +15,18 @@ class BehaviourEvent(AppendOnlyModel):
     sender = models.CharField(_("sender"), max_length=40)
     event_id = models.CharField(_("event id"), max_length=64)
     shopper = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="behaviour_events", db_index=False
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("shopper"),
+        on_delete=models.PROTECT,
+        related_name="behaviour_events",
+        db_index=False,
     )
     kind = models.CharField(_("kind"), max_length=16, choices=BehaviourKind)
     # Names in place of foreign keys: the catalogue and the coupons live in the app above.
     product_sku = models.CharField(_("product"), max_length=64, blank=True)
     coupon_public_id = models.UUIDField(_("coupon"), null=True, blank=True)
     value = MoneyField(_("value"), null=True, blank=True)
-    data = models.JSONField(default=dict, blank=True)
+    data = models.JSONField(_("details"), default=dict, blank=True)
     occurred_at = models.DateTimeField(_("occurred"))
     received_at = models.DateTimeField(_("received"))
 

@@ -19,7 +19,9 @@ class TagQuerySet(models.QuerySet["Tag"]):
 class Tag(models.Model):
     """A label on a shopper, such as `segment:loyal`; it says who set it and when it ends."""
 
-    shopper = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tags")
+    shopper = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("shopper"), on_delete=models.CASCADE, related_name="tags"
+    )
     name = models.CharField(_("name"), max_length=64)
     source = models.CharField(_("source"), max_length=16, choices=TagSource)
     set_at = models.DateTimeField(_("set"))

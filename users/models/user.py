@@ -63,7 +63,7 @@ class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[
 class User(AbstractBaseUser, PermissionsMixin):
     """A person: a shopper, or one of the shop's staff. Personal data is sealed at rest."""
 
-    public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
+    public_id = models.UUIDField(_("public id"), default=uuid7, unique=True, editable=False)
     username = models.CharField(_("user name"), max_length=64, unique=True)
     # How the shop's own systems call this shopper.
     external_id = models.CharField(_("external id"), max_length=64, unique=True, null=True, blank=True)
