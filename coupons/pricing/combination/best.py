@@ -16,6 +16,8 @@ from coupons.pricing.selection import order_of_application
 
 # A second or two at worst; wallets as shoppers fill them take some dozens.
 MAXIMUM_NODES = 5_000
+# The search goes one call deeper for every offer that it takes.
+MAXIMUM_OFFERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,14 @@ def best_combination(
 
     Raises:
         RequiredOffersError: when no legal set with all required offers was found.
-        ValueError: on a naive ``now``, a required id that no offer has, or a time budget without a clock.
+        ValueError: on a naive ``now``, more than ``MAXIMUM_OFFERS``, a required id that no offer has, or a time
+            budget without a clock.
     """
     if now.utcoffset() is None:
         raise ValueError("now must be aware of its time zone")
     pool = tuple({offer.offer_id: offer for offer in reversed(tuple(offers))}.values())
+    if len(pool) > MAXIMUM_OFFERS:
+        raise ValueError(f"at most {MAXIMUM_OFFERS} offers can be combined, not {len(pool)}")
     unknown = set(required) - {offer.offer_id for offer in pool if not offer.is_automatic}
     if unknown:
         raise ValueError(f"required offers are not among the offers: {sorted(unknown)}")

@@ -24,6 +24,7 @@ from coupons.pricing import (
     price_cart,
 )
 from coupons.pricing.combination import Combination, RequiredOffersError, best_combination
+from coupons.pricing.combination.best import MAXIMUM_OFFERS
 from coupons.pricing.conditions import CONDITIONS
 from coupons.pricing.selection import order_of_application
 from tests.coupons.pricing.builders import (
@@ -394,6 +395,13 @@ class TestLimits:
     def test_a_time_budget_needs_a_clock(self) -> None:
         with pytest.raises(ValueError, match="clock"):
             best_combination(cart(line("mug", 100)), (), NOW, time_budget=1.0)
+
+    def test_as_many_offers_as_it_takes(self) -> None:
+        shares = [offer(f"{number}", Cash(1 + number), phase=Phase.RED_PACKET) for number in range(MAXIMUM_OFFERS + 1)]
+
+        assert len(best(cart(line("mug", 1_000_000)), *shares[:-1]).offers) == MAXIMUM_OFFERS
+        with pytest.raises(ValueError, match="500"):
+            best(cart(line("mug", 1_000_000)), *shares)
 
     def test_a_naive_moment_is_refused(self) -> None:
         with pytest.raises(ValueError, match="aware"):
