@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NoReturn
 from uuid import UUID
@@ -170,7 +170,7 @@ def expire_gifts(
     return expired
 
 
-def return_overdue_gifts(*, claim_ids: list[UUID], now: datetime) -> None:
+def return_overdue_gifts(*, claim_ids: Sequence[UUID], now: datetime) -> None:
     """Gives those of these claims back whose offer has ended, before any job has run; call it in a transaction."""
     overdue = Gift.objects.past_expiry(now).filter(claim__public_id__in=claim_ids)
     for gift in overdue.select_for_update(of=("self",)).select_related("claim").order_by("pk"):

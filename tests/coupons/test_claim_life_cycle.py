@@ -211,10 +211,10 @@ class ClaimLife(RuleBasedStateMachine):
     def lock(self, data: st.DataObject) -> None:
         index = data.draw(st.integers(0, len(self.claims) - 1))
         known = self.model[index]
-        # The next order releases a lock that has run out; when it is refused itself, nothing changed.
-        expected = "ok" if known.is_overdue(self.now) else known.refusal()
+        # The next order ends a lock or an offer that has run out; when it is refused itself, nothing changed.
+        expected = "ok" if known.is_overdue(self.now) or known.is_unaccepted(self.now) else known.refusal()
         if expected == "ok" and self.now >= known.expires_at:
-            expected = "coupon_refused"
+            expected = "claim_not_usable" if known.is_unaccepted(self.now) else "coupon_refused"
         order = self._lock(expected, known.shopper, index)
         if order:
             known.state, known.order, known.locked_until = "locked", len(self.orders), self.now + LOCK_LASTS

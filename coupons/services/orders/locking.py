@@ -16,6 +16,7 @@ from coupons.models import Claim, Order
 from coupons.offers import CartItem
 from coupons.pricing import Quote
 from coupons.services.claim_states import claims_move, refusal_of
+from coupons.services.gifts import return_overdue_gifts
 from coupons.services.orders.pricing import price_order
 from coupons.services.orders.releasing import release_overdue
 from coupons.services.orders.rows import take_claims
@@ -61,6 +62,7 @@ def order_lock(
         if taken is not None:
             raise _reference_taken(taken, shopper)
         release_overdue(shopper_id=shopper.pk, claim_ids=claim_ids, now=now)
+        return_overdue_gifts(claim_ids=claim_ids, now=now)
         claims = take_claims(shopper=shopper, claim_ids=claim_ids)
         refuse_unless_available(claims)
         priced = price_order(
