@@ -41,6 +41,7 @@ class Handout(TextChoices):
     SHOWCASE = "showcase", _("Claimed by shoppers")
     CODE = "code", _("Only with a code")
     GRANT = "grant", _("Only granted by the shop")
+    LOTTERY = "lottery", _("Drawn by lot")
     RED_PACKET = "red_packet", _("Shares of a red packet")
     AUTOMATIC = "automatic", _("Applied by itself, without a claim")
 
@@ -102,6 +103,7 @@ class StockMovementKind(TextChoices):
     RELEASED = "released", _("Released")
     TOPPED_UP = "topped_up", _("Topped up")
     RESERVE_OPENED = "reserve_opened", _("Reserve opened")
+    BATCH_OPENED = "batch_opened", _("Release batch opened")
     WITHDRAWN = "withdrawn", _("Withdrawn")
 
 
@@ -124,6 +126,8 @@ class ClaimChannel(TextChoices):
     API = "api", _("API")
     CODE = "code", _("Code")
     GRANT = "grant", _("Grant")
+    LOTTERY = "lottery", _("Lottery")
+    WAITING_LIST = "waiting_list", _("Waiting list")
     IMPORT = "import", _("Import")
     GIFT = "gift", _("Gift")
     RED_PACKET = "red_packet", _("Red packet")
@@ -205,3 +209,17 @@ class GiftState(TextChoices):
     ACCEPTED = "accepted", _("Accepted")
     CANCELLED = "cancelled", _("Taken back")
     EXPIRED = "expired", _("Expired")
+
+
+class WaitingState(TextChoices):
+    """Where a shopper stands on the waiting list of a sold-out coupon."""
+
+    WAITING = "waiting", _("Waiting")
+    GRANTED = "granted", _("Got one")
+    LEFT = "left", _("Left the list")
+    SKIPPED = "skipped", _("Passed over")
+
+
+class LotteryState(TextChoices):
+    OPEN = "open", _("Open")
+    DRAWN = "drawn", _("Drawn")

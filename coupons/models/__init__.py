@@ -6,12 +6,16 @@ from coupons.models.code_batch import CodeBatch, CodeBatchError
 from coupons.models.coupon import Coupon, ScopeEntry
 from coupons.models.envelope import Envelope
 from coupons.models.gift import Gift
+from coupons.models.lottery import Lottery, LotteryEntry
 from coupons.models.order import Order, OrderGift, OrderLine, OrderLineDiscount, OrderShippingDiscount
 from coupons.models.red_packet import RedPacket, RedPacketShare
 from coupons.models.redemption import Redemption, RedemptionEntry
 from coupons.models.refund import Refund, RefundLine
+from coupons.models.release_batch import ReleaseBatch
 from coupons.models.stock import DailyClaimCount, Stock, StockBucket, StockMovement
+from coupons.models.stock_policy import StockPolicy
 from coupons.models.tier import Tier
+from coupons.models.waiting import WaitingEntry
 
 __all__ = [
     "Budget",
@@ -28,6 +32,8 @@ __all__ = [
     "DailyClaimCount",
     "Envelope",
     "Gift",
+    "Lottery",
+    "LotteryEntry",
     "Order",
     "OrderGift",
     "OrderLine",
@@ -40,9 +46,12 @@ __all__ = [
     "RedemptionEntry",
     "Refund",
     "RefundLine",
+    "ReleaseBatch",
     "ScopeEntry",
     "Stock",
     "StockBucket",
     "StockMovement",
+    "StockPolicy",
     "Tier",
+    "WaitingEntry",
 ]

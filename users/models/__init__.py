@@ -1,6 +1,7 @@
 from users.models.behaviour import BehaviourEvent
+from users.models.one_time_code import OneTimeCode
 from users.models.profile import Profile
 from users.models.tag import Tag
 from users.models.user import User
 
-__all__ = ["BehaviourEvent", "Profile", "Tag", "User"]
+__all__ = ["BehaviourEvent", "OneTimeCode", "Profile", "Tag", "User"]
