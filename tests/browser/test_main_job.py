@@ -92,7 +92,8 @@ def put_into_cart(visitor: Visitor, product: Product) -> None:
     expect(page.locator("#coupons .is-applied")).to_have_count(1)
     expect(page.locator("#subtotal")).to_contain_text("100.00")
     expect(page.locator("#discount")).to_contain_text("10.00")
-    expect(page.locator("#payable")).to_contain_text("90.00")
+    # With delivery for 6.00.
+    expect(page.locator("#payable")).to_contain_text("96.00")
     expect(page.locator("#lines .line-saving")).to_contain_text("10.00")
 
 
@@ -101,7 +102,7 @@ def order(visitor: Visitor) -> None:
     page.locator("#place-order").click()
     expect(page).to_have_url(re.compile(r"/orders/"))
     visitor.wait_until_ready(page.locator(".state-locked"))
-    expect(page.locator(".totals .payable")).to_contain_text("90.00")
+    expect(page.locator(".totals .payable")).to_contain_text("96.00")
 
 
 def pay_and_return(visitor: Visitor) -> None:

@@ -86,5 +86,5 @@ def test_the_number_of_queries_does_not_grow_with_the_inbox(
         make_ending_claim(left=hours * HOUR, shopper=shopper)
     reminders_enqueue(now=NOW)
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert len(inbox_entries(shopper=shopper, now=NOW)) == 10
