@@ -140,6 +140,11 @@ class AlreadyRedeemed(ClaimNotUsable):
     message = _("This coupon has been used already.")
 
 
+def claim_not_usable_in(state: str) -> type[ClaimNotUsable]:
+    """Returns the refusal that says why a claim in this `ClaimState` cannot be used."""
+    return {"redeemed": AlreadyRedeemed, "locked": ClaimLocked}.get(state, ClaimNotUsable)
+
+
 class CouponRefused(DomainError):
     """A chosen coupon does not apply to the cart. Data: `claim`, `reason` and the reason's own data."""
 

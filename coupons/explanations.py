@@ -9,6 +9,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from coupons.errors import BudgetExhausted, claim_not_usable_in
 from coupons.pricing import Applied, Outcome, RefusalCode, RefusalData, Refused
 
 
@@ -77,6 +78,8 @@ class _Reader:
                 return self._conflict(code, data)
             case RefusalCode.NOTHING_TO_DISCOUNT:
                 return _("There is nothing left in your cart for this coupon to discount.")
+            case RefusalCode.CLAIM_NOT_USABLE | RefusalCode.BUDGET_EXHAUSTED:
+                return _refused_by_the_books(code, data)
             case (
                 RefusalCode.QUANTITY_NOT_MET
                 | RefusalCode.TOO_FEW_PRODUCTS
@@ -87,10 +90,8 @@ class _Reader:
                 return self._wrong_products(code, data)
             case RefusalCode.OUTSIDE_HOURS:
                 return _("This coupon can be used again: from {moment} on.").format(moment=_moment(data["opens_at"]))
-            case RefusalCode.CHANNEL_NOT_ALLOWED:
-                return _("This coupon can only be used here: {channels}.").format(channels=data["channels"])
-            case RefusalCode.REGION_NOT_ALLOWED:
-                return _("This coupon is only for deliveries to: {regions}.").format(regions=data["regions"])
+            case RefusalCode.CHANNEL_NOT_ALLOWED | RefusalCode.REGION_NOT_ALLOWED:
+                return _wrong_place(code, data)
             case (
                 RefusalCode.TOO_FEW_ORDERS
                 | RefusalCode.TOO_MANY_ORDERS
@@ -157,6 +158,18 @@ class _Reader:
         if code is RefusalCode.GROUP_TAKEN:
             return _("A coupon of the same kind is already used on this order.")
         return _("Another coupon on this order cannot be combined with any other.")
+
+
+def _wrong_place(code: RefusalCode, data: RefusalData) -> str:
+    if code is RefusalCode.CHANNEL_NOT_ALLOWED:
+        return _("This coupon can only be used here: {channels}.").format(channels=data["channels"])
+    return _("This coupon is only for deliveries to: {regions}.").format(regions=data["regions"])
+
+
+def _refused_by_the_books(code: RefusalCode, data: RefusalData) -> str:
+    if code is RefusalCode.BUDGET_EXHAUSTED:
+        return BudgetExhausted().sentence
+    return claim_not_usable_in(str(data["state"]))().sentence
 
 
 def _wrong_shopper(code: RefusalCode, data: RefusalData) -> str:

@@ -34,6 +34,8 @@ class RefusalCode(StrEnum):
     ``exclusive_conflict``           ``conflicting_offer_id``, ``conflicting_coupon_id``
     ``group_taken``                  the same two, and ``stacking_group``
     ``nothing_to_discount``          (none)
+    ``claim_not_usable``             ``state``
+    ``budget_exhausted``             (none)
     ===============================  =================================================================
     """
 
@@ -57,6 +59,9 @@ class RefusalCode(StrEnum):
     EXCLUSIVE_CONFLICT = "exclusive_conflict"
     GROUP_TAKEN = "group_taken"
     NOTHING_TO_DISCOUNT = "nothing_to_discount"
+    # What only the shop's books know: the engine itself never says these.
+    CLAIM_NOT_USABLE = "claim_not_usable"
+    BUDGET_EXHAUSTED = "budget_exhausted"
 
 
 @dataclass(frozen=True, slots=True)

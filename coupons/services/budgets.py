@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import F
@@ -12,25 +13,36 @@ from coupons.errors import BudgetExhausted
 from coupons.models import Budget, BudgetEntry, Claim, Coupon, Redemption
 
 
-def uses_beyond_budget(uses: Sequence[tuple[Coupon, int]]) -> list[int]:
-    """Returns the positions of the uses that their coupons' budgets cannot pay beside those before them.
+@dataclass(frozen=True, slots=True)
+class BudgetsSeen:
+    """What the budgets of some coupons can still pay, by a look without a lock.
 
-    A look without a lock, so that a shopper hears early; what is paid is decided by `budgets_debit`.
-
-    Args:
-        uses: coupons, each with what it takes off in minor units.
+    A shopper hears early by it; what is paid is decided by `budgets_debit`.
     """
-    budgets_of = _budgets_of({coupon.pk for coupon, _amount in uses})
-    left = {budget.pk: budget.left for budgets in budgets_of.values() for budget in budgets}
-    beyond = []
-    for position, (coupon, amount) in enumerate(uses):
-        budgets = budgets_of.get(coupon.pk, [])
-        if any(left[budget.pk] < amount for budget in budgets):
-            beyond.append(position)
-            continue
-        for budget in budgets:
-            left[budget.pk] -= amount
-    return beyond
+
+    _budgets_of: Mapping[int, Sequence[Budget]]
+
+    @classmethod
+    def of(cls, coupons: Iterable[Coupon]) -> BudgetsSeen:
+        """Looks at the budgets of coupons; one query."""
+        return cls(_budgets_of({coupon.pk for coupon in coupons}))
+
+    def cannot_pay(self, uses: Sequence[tuple[Coupon, int]]) -> list[int]:
+        """Returns the positions of the uses that their coupons' budgets cannot pay beside those before them.
+
+        Args:
+            uses: coupons, each with what it takes off in minor units.
+        """
+        left = {budget.pk: budget.left for budgets in self._budgets_of.values() for budget in budgets}
+        beyond = []
+        for position, (coupon, amount) in enumerate(uses):
+            budgets = self._budgets_of.get(coupon.pk, ())
+            if any(left[budget.pk] < amount for budget in budgets):
+                beyond.append(position)
+                continue
+            for budget in budgets:
+                left[budget.pk] -= amount
+        return beyond
 
 
 def budgets_debit(*, redemptions: Sequence[Redemption], now: datetime) -> None:

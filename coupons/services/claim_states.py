@@ -10,7 +10,7 @@ from django.db import transaction
 
 from config.kernel.locks import busy_when_locked
 from coupons.enums import ClaimState
-from coupons.errors import AlreadyRedeemed, ClaimLocked, ClaimNotUsable
+from coupons.errors import ClaimNotUsable, claim_not_usable_in
 from coupons.models import Claim, ClaimEntry, Order
 from users.models import User
 
@@ -74,9 +74,7 @@ def claims_move(
 
 def refusal_of(claim: Claim) -> ClaimNotUsable:
     """Returns the error that says why a claim in its present state cannot be used."""
-    kinds = {ClaimState.REDEEMED: AlreadyRedeemed, ClaimState.LOCKED: ClaimLocked}
-    kind = kinds.get(ClaimState(claim.state), ClaimNotUsable)
-    return kind(claim=str(claim.public_id), state=claim.state)
+    return claim_not_usable_in(claim.state)(claim=str(claim.public_id), state=claim.state)
 
 
 def _why_not(ids: Sequence[int], from_state: ClaimState) -> ClaimNotUsable:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 from uuid import UUID
 
+from django.db.models import Q
+
 from config.kernel.errors import NotFound
 from config.kernel.money import format_money
 from coupons.condition_words import scope_label
-from coupons.enums import ClaimState
+from coupons.enums import ClaimState, Handout, OrderState
 from coupons.explanations import explain
 from coupons.models import Claim, Coupon
 from coupons.offers import (
@@ -25,8 +27,9 @@ from coupons.offers import (
     offer_of_promotion,
     read_items,
 )
-from coupons.pricing import Applied, Cart, Offer, Outcome, Quote, Refused, evaluate_each, price_cart
+from coupons.pricing import Applied, Cart, Offer, Outcome, Quote, RefusalCode, Refused, evaluate_each, price_cart
 from coupons.pricing.combination import Combination, best_combination
+from coupons.services.budgets import BudgetsSeen
 from users.models import User
 
 # A wallet above this is judged only by the claims that end first; pricing stays quick for everybody.
@@ -118,26 +121,36 @@ def quote_cart(
     claims = _wallet(shopper, now) if shopper is not None else []
     if claim_ids is not None:
         claims = _with_chosen(claims, claim_ids, shopper)
-    offers = {claim.public_id: offer_of(claim) for claim in claims}
+    offers = [offer_of(claim) for claim in claims]
+    picked = {str(key) for key in claim_ids or ()}
 
-    best = None
-    if shopper is not None:
-        pool = [*offers.values(), *automatic]
-        best = best_combination(cart, pool, now, time_budget=SEARCH_LASTS, clock=perf_counter)
-    if claim_ids is not None:
-        chosen = [*(offers[key] for key in claim_ids), *automatic]
-    else:
-        chosen = [*(best.offers if best else ()), *automatic]
-    quote = price_cart(cart, chosen, now)
-    names = _Names({**promotions, **{str(claim.coupon.public_id): claim.coupon for claim in claims}}, priced)
+    coupons = {**promotions, **{str(claim.coupon.public_id): claim.coupon for claim in claims}}
+    purse = _Purse(coupons)
+    alone = evaluate_each(cart, [*offers, *automatic], now)
+    out = {**purse.empty_for(alone), **_gone(claims, now)}
+    while True:
+        pool = [offer for offer in (*offers, *automatic) if offer.offer_id not in out]
+        best = None
+        if shopper is not None:
+            best = best_combination(cart, pool, now, time_budget=SEARCH_LASTS, clock=perf_counter)
+        if claim_ids is None:
+            picked = {offer.offer_id for offer in best.offers} if best else set()
+        chosen = [offer for offer in pool if offer.is_automatic or offer.offer_id in picked]
+        quote = price_cart(cart, chosen, now)
+        beyond = {**purse.refuse(quote.applied), **(purse.refuse(best.quote.applied) if best else {})}
+        if not beyond:
+            break
+        # Fewer each time, so this ends; in the place of one that is out another may apply. Of several that share too
+        # small a budget the first ones stay, though another choice might be a little better.
+        out.update(beyond)
+    names = _Names(coupons, priced)
+    judged = _judge(offers, alone, picked, chosen, quote, out, purse, cart, now)
     return CartQuote(
         quote=quote,
         items=priced,
         candidates=[
             Candidate(claim, outcome, is_chosen, names.explain(outcome))
-            for claim, (outcome, is_chosen) in zip(
-                claims, _judge(list(offers.values()), chosen, quote, cart, now), strict=True
-            )
+            for claim, (outcome, is_chosen) in zip(claims, judged, strict=True)
         ],
         promotions=[
             Promotion(promotions[outcome.coupon_id], outcome)
@@ -168,21 +181,83 @@ class _Names:
         )
 
 
+class _Purse:
+    """Which coupons their budgets cannot pay; a look without a lock, as the order itself will have."""
+
+    def __init__(self, coupons: Mapping[str, Coupon]) -> None:
+        self._coupons = coupons
+        self._budgets = BudgetsSeen.of(coupons.values())
+
+    def refuse(self, applied: Iterable[Applied]) -> dict[str, Refused]:
+        """Refuses, by `offer_id`, what budgets cannot pay beside what stands before it; promotions come last."""
+        uses = [(self._coupons[each.coupon_id], each) for each in applied]
+        uses.sort(key=lambda use: use[0].handout == Handout.AUTOMATIC)
+        beyond = self._budgets.cannot_pay([(coupon, each.amount) for coupon, each in uses])
+        return {each.offer_id: _refused_for_budget(each) for each in (uses[position][1] for position in beyond)}
+
+    def empty_for(self, alone: Iterable[Outcome]) -> dict[str, Refused]:
+        """Refuses, by `offer_id`, what takes money off that is all spent, so that nothing is searched with it."""
+        return {
+            each.offer_id: _refused_for_budget(each)
+            for each in alone
+            if isinstance(each, Applied)
+            and each.amount
+            and self._budgets.cannot_pay([(self._coupons[each.coupon_id], 1)])
+        }
+
+
+def _refused_for_budget(applied: Applied) -> Refused:
+    return Refused(applied.offer_id, applied.coupon_id, RefusalCode.BUDGET_EXHAUSTED)
+
+
+def _gone(claims: Iterable[Claim], now: datetime) -> dict[str, Refused]:
+    """Refuses, by `offer_id`, claims that were chosen although they are used, held or given away."""
+    return {
+        str(claim.public_id): Refused(
+            str(claim.public_id),
+            str(claim.coupon.public_id),
+            RefusalCode.CLAIM_NOT_USABLE,
+            {"state": claim.state},
+        )
+        for claim in claims
+        # Of an expired one the engine says since when.
+        if claim.state not in (ClaimState.AVAILABLE, ClaimState.EXPIRED) and not _is_held_too_long(claim, now)
+    }
+
+
+def _is_held_too_long(claim: Claim, now: datetime) -> bool:
+    """Whether an unpaid order holds it whose time is over; whoever needs it next releases it."""
+    return claim.state == ClaimState.LOCKED and claim.order is not None and claim.order.is_overdue(now)
+
+
 def _judge(
-    offers: list[Offer], chosen: list[Offer], quote: Quote, cart: Cart, now: datetime
+    offers: Sequence[Offer],
+    alone: Sequence[Outcome],
+    picked: Collection[str],
+    chosen: list[Offer],
+    quote: Quote,
+    out: Mapping[str, Refused],
+    purse: _Purse,
+    cart: Cart,
+    now: datetime,
 ) -> Iterator[tuple[Outcome, bool]]:
     """Yields, for every offer, what it does or would do, and whether it was chosen."""
     in_quote = {outcome.offer_id: outcome for outcome in quote.outcomes}
     may_price = MAXIMUM_LINES_PRICED // max(1, len(cart.lines))
-    for offer, alone in zip(offers, evaluate_each(cart, offers, now), strict=True):
-        if offer.offer_id in in_quote:
-            yield in_quote[offer.offer_id], True
-        elif isinstance(alone, Applied) and may_price > 0:
+    for offer, by_itself in zip(offers, alone, strict=False):
+        known = out.get(offer.offer_id) or in_quote.get(offer.offer_id)
+        if known is not None:
+            yield known, offer.offer_id in picked
+        elif isinstance(by_itself, Applied) and may_price > 0:
             may_price -= 1
-            yield _would_do(offer, chosen, cart, now), False
+            outcome = _would_do(offer, chosen, cart, now)
+            if isinstance(outcome, Applied):
+                yield purse.refuse([*quote.applied, outcome]).get(offer.offer_id, outcome), False
+            else:
+                yield outcome, False
         else:
             # What does nothing alone does nothing beside others, for offers only ever lower prices.
-            yield alone, False
+            yield by_itself, False
 
 
 def _would_do(offer: Offer, chosen: list[Offer], cart: Cart, now: datetime) -> Outcome:
@@ -196,10 +271,11 @@ def _would_do(offer: Offer, chosen: list[Offer], cart: Cart, now: datetime) -> O
 
 
 def _wallet(shopper: User, now: datetime) -> list[Claim]:
+    is_held_too_long = Q(state=ClaimState.LOCKED, order__state=OrderState.LOCKED, order__lock_expires_at__lte=now)
     return list(
         Claim.objects.of(shopper.pk)
-        .filter(state=ClaimState.AVAILABLE, expires_at__gt=now)
-        .select_related("coupon")
+        .filter(Q(state=ClaimState.AVAILABLE) | is_held_too_long, expires_at__gt=now)
+        .select_related("coupon", "order")
         .prefetch_related(*claims_with_offers())
         .order_by("expires_at", "pk")[:MAXIMUM_JUDGED]
     )
@@ -212,7 +288,7 @@ def _with_chosen(claims: list[Claim], claim_ids: Sequence[UUID], shopper: User |
         # Chosen, but not usable: named in the answer with the reason if it is the shopper's at all.
         found = list(
             Claim.objects.filter(public_id__in=missing, shopper=shopper)
-            .select_related("coupon")
+            .select_related("coupon", "order")
             .prefetch_related(*claims_with_offers())
         )
         if len(found) != len(set(missing)):

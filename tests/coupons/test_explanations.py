@@ -53,6 +53,9 @@ def refused(code: RefusalCode, data: RefusalData) -> Outcome:
         ),
         (refused(RefusalCode.GROUP_TAKEN, CONFLICT), "A coupon of the same kind is already used on this order."),
         (refused(RefusalCode.DUPLICATE_OFFER, {}), "This coupon is already in the list."),
+        (refused(RefusalCode.CLAIM_NOT_USABLE, {"state": "redeemed"}), "This coupon has been used already."),
+        (refused(RefusalCode.CLAIM_NOT_USABLE, {"state": "revoked"}), "This coupon cannot be used now."),
+        (refused(RefusalCode.BUDGET_EXHAUSTED, {}), "The money set aside for this coupon is used up."),
         (
             refused(RefusalCode.NOTHING_TO_DISCOUNT, {}),
             "There is nothing left in your cart for this coupon to discount.",
@@ -158,6 +161,7 @@ def test_every_code_has_its_own_sentence() -> None:
         "days": 30,
         "channels": "app",
         "regions": "Hubei",
+        "state": "redeemed",
     }
 
     sentences = {explain(refused(code, data), money=money) for code in RefusalCode}

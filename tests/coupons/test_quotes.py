@@ -13,9 +13,11 @@ from coupons.errors import CartTooLarge, ProductUnknown
 from coupons.models import Claim, Product, ScopeEntry
 from coupons.offers import CartItem
 from coupons.services import quotes
+from coupons.services.claim_states import claim_revoke
 from coupons.services.quote_hints import hints_of
 from coupons.services.quotes import CartQuote, quote_cart
 from tests import factories
+from tests.coupons.orders import lock, make_promotion, pay
 from tests.factories import NOW, cart_item
 from users.models import User
 
@@ -152,9 +154,100 @@ def test_costs_no_more_queries_for_a_fuller_wallet(
 ) -> None:
     for _ in range(15):
         factories.make_claim(shopper=shopper)
-    # Products, promotions, two of the shopper, claims with the two parts that they have.
-    with django_assert_max_num_queries(7):
+    # Products, promotions, two of the shopper, claims with the two parts that they have, budgets.
+    with django_assert_max_num_queries(8):
         quote(shopper, cart_item(product))
+
+
+class TestAChosenClaim:
+    """That cannot be used is not priced as if it could: the order would refuse it."""
+
+    def test_that_was_used(self, shopper: User, product: Product, claim: Claim) -> None:
+        pay(shopper, claim)
+        result = quote(shopper, cart_item(product), claims=[claim])
+        assert (result.quote.payable, status_of(result, claim)) == (100_00, "refused")
+        assert sentence_of(result, claim) == "This coupon has been used already."
+
+    def test_that_another_order_holds(self, shopper: User, product: Product, claim: Claim) -> None:
+        lock(shopper, claim)
+        result = quote(shopper, cart_item(product), claims=[claim])
+        assert (result.quote.payable, status_of(result, claim)) == (100_00, "refused")
+        assert result.best is not None
+        assert not result.best.offers
+        assert sentence_of(result, claim) == "This coupon is on an order that awaits payment."
+
+    def test_that_was_taken_away(self, shopper: User, product: Product, claim: Claim, marketer: User) -> None:
+        claim_revoke(claim=claim, actor=marketer, reason="a mistake", now=NOW)
+        result = quote(shopper, cart_item(product), claims=[claim])
+        assert (result.quote.payable, sentence_of(result, claim)) == (100_00, "This coupon cannot be used now.")
+
+    def test_whose_lock_is_over_counts_before_any_job_has_run(
+        self, shopper: User, product: Product, claim: Claim, settings
+    ) -> None:
+        lock(shopper, claim)
+        end = NOW + settings.ORDER_LOCK_LASTS
+        assert quote(shopper, cart_item(product), now=end - timedelta(microseconds=1)).quote.payable == 100_00
+        for claims in (None, [claim]):
+            assert quote(shopper, cart_item(product), claims=claims, now=end).quote.payable == 90_00
+
+
+class TestBudgets:
+    """A quote promises what the order will keep."""
+
+    def test_a_promotion_that_cannot_be_paid_is_left_out(self, shopper: User, product: Product) -> None:
+        make_promotion().budgets.add(factories.make_budget(cap=9_99))
+        for whose in (shopper, None):
+            result = quote(whose, cart_item(product))
+            assert (result.quote.payable, result.promotions) == (100_00, [])
+
+        order = lock(shopper, items=[cart_item(product)], expected_payable=result.quote.payable)
+        assert order.payable == result.quote.payable
+
+    def test_what_was_in_its_place_applies_then(self, shopper: User, product: Product, claim: Claim) -> None:
+        make_promotion(is_exclusive=True, amount_off=30_00).budgets.add(factories.make_budget(cap=29_99))
+        assert quote(shopper, cart_item(product)).quote.payable == 90_00
+
+    @pytest.mark.parametrize("cap", [0, 9_99])
+    def test_a_coupon_that_cannot_be_paid_says_so(
+        self, shopper: User, product: Product, claim: Claim, cap: int
+    ) -> None:
+        claim.coupon.budgets.add(factories.make_budget(cap=cap))
+        for claims in (None, [], [claim]):
+            result = quote(shopper, cart_item(product), claims=claims)
+            assert (result.quote.payable, status_of(result, claim)) == (100_00, "refused")
+            assert result.best is not None
+            assert result.best.quote.payable == 100_00
+            assert sentence_of(result, claim) == "The money set aside for this coupon is used up."
+
+    def test_another_coupon_is_best_then(self, shopper: User, product: Product, claim: Claim) -> None:
+        rival = factories.make_claim(shopper=shopper, stacking_group="shop", amount_off=30_00)
+        rival.coupon.budgets.add(factories.make_budget(cap=29_99))
+        result = quote(shopper, cart_item(product))
+        assert (result.quote.payable, status_of(result, claim)) == (90_00, "applied")
+
+    def test_two_that_share_one_are_not_both_promised(self, shopper: User, product: Product, claim: Claim) -> None:
+        shared = factories.make_budget(cap=15_00)
+        other = factories.make_claim(shopper=shopper)
+        for each in (claim, other):
+            each.coupon.budgets.add(shared)
+        result = quote(shopper, cart_item(product))
+        assert result.quote.payable == 90_00
+        assert {status_of(result, each) for each in (claim, other)} == {"applied", "refused"}
+
+    def test_a_claim_goes_before_a_promotion_as_on_the_order(
+        self, shopper: User, product: Product, claim: Claim
+    ) -> None:
+        shared = factories.make_budget(cap=15_00)
+        for coupon in (make_promotion(), claim.coupon):
+            coupon.budgets.add(shared)
+        result = quote(shopper, cart_item(product))
+        assert (status_of(result, claim), result.promotions) == ("applied", [])
+        assert lock(shopper, claim, items=[cart_item(product)]).payable == result.quote.payable
+
+    def test_a_gift_costs_no_budget(self, shopper: User, product: Product) -> None:
+        promotion = make_promotion(benefit_type=BenefitType.GIFT_ITEM, gift_product=product, gift_quantity=1)
+        promotion.budgets.add(factories.make_budget(cap=0))
+        assert quote(shopper, cart_item(product)).quote.gifts
 
 
 class TestTheBestCombination:

@@ -24,7 +24,7 @@ from coupons.offers import (
     read_items,
 )
 from coupons.pricing import Applied, Offer, Quote, price_cart
-from coupons.services.budgets import exhausted, uses_beyond_budget
+from coupons.services.budgets import BudgetsSeen, exhausted
 from users.models import User
 
 
@@ -94,15 +94,20 @@ def price_order(
     uses = [CouponUse.of_claim(claim) for claim in claims]
     uses = [use.held_at(now) if use.claim and use.claim.state == ClaimState.LOCKED else use for use in uses]
     uses += [CouponUse.of_promotion(coupon) for coupon in automatic_promotions(now)]
+    budgets = BudgetsSeen.of(use.coupon for use in uses)
     while True:
         quote = price_cart(cart, [use.offer for use in uses], now)
         order = PricedOrder(priced, quote, {use.offer.offer_id: use for use in uses})
-        _refuse_unless_claims_apply(order)
-        unpaid = _beyond_budget(order)
-        if not unpaid:
-            return order
-        # Fewer promotions each time, so this ends; in the place of one that is out another may apply.
-        uses = [use for use in uses if use.offer.offer_id not in unpaid]
+        unpaid = _beyond_budget(order, budgets)
+        absent = {use.offer.offer_id for use in unpaid if use.claim is None}
+        if not absent:
+            break
+        # Fewer promotions each time, so this ends; in the place of one that is out another may apply, or a claim.
+        uses = [use for use in uses if use.offer.offer_id not in absent]
+    _refuse_unless_claims_apply(order)
+    if unpaid:
+        raise exhausted(unpaid[0].coupon, unpaid[0].claim)
+    return order
 
 
 def price_again(*, order: Order, uses: Sequence[CouponUse], now: datetime) -> Quote:
@@ -150,12 +155,7 @@ def _refuse_unless_claims_apply(order: PricedOrder) -> None:
             raise CouponRefused(claim=outcome.offer_id, reason=outcome.code, **outcome.data)
 
 
-def _beyond_budget(order: PricedOrder) -> set[str]:
-    """The offers of promotions that their budgets cannot pay; a claim is refused for that."""
+def _beyond_budget(order: PricedOrder, budgets: BudgetsSeen) -> list[CouponUse]:
     applied = order.applied
-    beyond = uses_beyond_budget([(use.coupon, outcome.amount) for use, outcome in applied])
-    unpaid = [applied[position][0] for position in beyond]
-    for use in unpaid:
-        if use.claim is not None:
-            raise exhausted(use.coupon, use.claim)
-    return {use.offer.offer_id for use in unpaid}
+    beyond = budgets.cannot_pay([(use.coupon, outcome.amount) for use, outcome in applied])
+    return [applied[position][0] for position in beyond]
