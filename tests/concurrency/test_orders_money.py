@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 
 from coupons.enums import ClaimState, OrderState
 from coupons.models import Budget, Claim, Coupon, Order, Redemption
+from coupons.pricing import Quote
 from coupons.services import budgets as budgets_service
 from coupons.services.expiry import release_expired_locks
-from coupons.services.orders import order_edit, order_lock, order_redeem, order_refund, order_release
+from coupons.services.orders import order_edit, order_lock, order_redeem, order_refund, order_release, redeeming
+from coupons.services.orders.pricing import price_again
 from tests import factories
 from tests.concurrency.crowd import MeetingPoint, rush, tally
-from tests.coupons.orders import lock
+from tests.coupons.orders import lock, make_promotion
 from tests.factories import NOW, cart_item
 from tests.invariants import assert_budget_holds, assert_invariants, assert_order_adds_up
 
@@ -27,6 +30,37 @@ def locked_orders(coupon: Coupon, count: int) -> list[Order]:
     product = factories.make_product()
     claims = [factories.make_claim(coupon=coupon) for _ in range(count)]
     return [lock(claim.shopper, claim, items=[cart_item(product)]) for claim in claims]
+
+
+class TestAFirstOrder:
+    """Two orders were locked as the first; paid at one moment, only one of them is."""
+
+    @pytest.fixture
+    def orders(self) -> list[Order]:
+        make_promotion(order_number=1)
+        shopper = factories.make_shopper()
+        return [lock(shopper), lock(shopper)]
+
+    @pytest.mark.reliability(3)
+    def test_is_first_only_once(self, orders: list[Order]) -> None:
+        results = rush([partial(order_redeem, order=order, now=NOW) for order in orders])
+        assert tally(results) == {"done": 1, "QuoteChanged": 1}
+
+    @pytest.mark.reliability(3)
+    def test_control_without_the_shoppers_row_both_are(
+        self, orders: list[Order], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        meeting = MeetingPoint(2)
+
+        def price_then_meet(**arguments: Any) -> Quote:
+            quote = price_again(**arguments)
+            meeting.wait()
+            return quote
+
+        monkeypatch.setattr(redeeming, "take_shopper", lambda order: None)
+        monkeypatch.setattr(redeeming, "price_again", price_then_meet)
+        results = rush([partial(order_redeem, order=order, now=NOW) for order in orders])
+        assert tally(results) == {"done": 2}
 
 
 class TestBudgets:

@@ -70,6 +70,15 @@ class TestThePriceIsLookedAtAgain:
             order_redeem(order=second, now=LATER)
         assert refused.value.data == {"expected_amount": 90_00, "payable_amount": 100_00}
 
+    def test_the_gift_of_a_first_order_is_given_only_once(self, shopper: User) -> None:
+        """A gift is no part of the price, and yet the shopper would lose it."""
+        mug = factories.make_product()
+        make_promotion(benefit_type="gift_item", gift_product=mug, gift_quantity=1, order_number=1)
+        first, second = lock(shopper), lock(shopper)
+        assert order_redeem(order=first, now=LATER).gifts.get().product == mug
+        with pytest.raises(QuoteChanged):
+            order_redeem(order=second, now=LATER)
+
 
 class TestTheLockHoldsWhatWasPromised:
     @pytest.mark.parametrize("stop", [coupon_pause, coupon_end])
@@ -156,6 +165,10 @@ class TestPromotions:
 
 
 class TestBudgets:
+    def test_a_promotion_that_cannot_be_paid_stands_in_nobodys_way(self, shopper: User) -> None:
+        make_promotion(is_exclusive=True, amount_off=30_00).budgets.add(factories.make_budget(cap=29_99))
+        assert lock(shopper, factories.make_claim(shopper=shopper)).payable == 90_00
+
     def test_are_spent_to_the_last_cent_and_no_further(self, shopper: User) -> None:
         coupon, budget = factories.make_coupon(limit_per_shopper=3), factories.make_budget(cap=20_00)
         coupon.budgets.add(budget)

@@ -1,6 +1,7 @@
 """The life of an order with coupons: lock, edit, redeem, release, refund; each all or nothing.
 
-Rows are always taken in one order: orders, then claims, each by primary key, and budgets last.
+Rows are always taken in one order: the shopper where that matters, orders, then claims, each by primary key, and
+budgets last.
 """
 
 from coupons.services.orders.editing import order_edit

@@ -18,11 +18,12 @@ from coupons.models import (
     Redemption,
     RedemptionEntry,
 )
+from coupons.pricing import Quote
 from coupons.services.budgets import budgets_debit
 from coupons.services.claim_states import claims_move
 from coupons.services.orders.pricing import CouponUse, price_again, uses_on
 from coupons.services.orders.rests import keep_rests
-from coupons.services.orders.rows import take_claims_on, take_order
+from coupons.services.orders.rows import take_claims_on, take_order, take_shopper
 from users.enums import BehaviourKind
 from users.models import BehaviourEvent
 
@@ -38,15 +39,16 @@ def order_redeem(*, order: Order, now: datetime) -> Order:
 
     Raises:
         WrongOrderState: it was redeemed, released or refunded before.
-        QuoteChanged: the shopper would pay more than shown at the lock.
+        QuoteChanged: the shopper would pay more than shown at the lock, or lose a gift.
         BudgetExhausted: a budget cannot pay a coupon any more; nothing was debited.
     """
     with busy_when_locked(), transaction.atomic():
+        take_shopper(order)
         order = take_order(order, OrderState.LOCKED)
         claims = take_claims_on(order, ClaimState.LOCKED)
         uses = uses_on(order, claims)
         quote = price_again(order=order, uses=uses, now=now)
-        if quote.payable > order.payable:
+        if quote.payable > order.payable or _loses_a_gift(order, uses, quote):
             raise QuoteChanged(expected_amount=order.payable, payable_amount=quote.payable)
         redemptions = _write_redemptions(order, uses, now)
         _use(order, claims, redemptions, now)
@@ -66,6 +68,16 @@ def order_redeem(*, order: Order, now: datetime) -> Order:
         )
         budgets_debit(redemptions=redemptions, now=now)
         return order
+
+
+def _loses_a_gift(order: Order, uses: Sequence[CouponUse], quote: Quote) -> bool:
+    """Whether a coupon that was to add a gift does not apply any more; gifts are no part of what is paid."""
+    giving = set(order.gifts.values_list("coupon", "claim"))
+    applied = {outcome.offer_id for outcome in quote.applied}
+    return any(
+        (use.coupon.pk, use.claim.pk if use.claim else None) in giving and use.offer.offer_id not in applied
+        for use in uses
+    )
 
 
 def _use(order: Order, claims: Sequence[Claim], redemptions: Sequence[Redemption], now: datetime) -> None:

@@ -16,6 +16,11 @@ from coupons.offers import claims_with_offers
 from users.models import User
 
 
+def take_shopper(order: Order) -> None:
+    """Lets one order of a shopper be paid at a time, so that only one of two is the first."""
+    User.objects.select_for_update(no_key=True).get(pk=order.shopper_id)
+
+
 def take_order(order: Order, state: OrderState) -> Order:
     """Locks the row of an order and returns it as it is now.
 
