@@ -11,7 +11,8 @@ from itertools import chain, islice
 from xml.sax.saxutils import escape
 
 # A cell that begins so is a formula, or becomes one when the file is opened or saved by another program.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
+# In full width too: a program set to Chinese or Japanese reads them as the same.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 ROWS_AT_ONCE = 500
 ROWS_OF_A_SHEET = 1_048_576

@@ -19,6 +19,8 @@ from coupons.services.code_batches import CodeRow
 
 MAXIMUM_BYTES = 20 * 1024 * 1024
 MAXIMUM_ROWS = 500_000
+# Where a sheet of Excel ends. A row says itself which one it is, and a reader fills in the empty ones before it.
+LAST_ROW = 1_048_576
 # What an XLSX file may unfold to: a few kilobytes can hold gigabytes of nothing.
 MAXIMUM_UNPACKED = 400 * 1024 * 1024
 # Longer than any code; what is cut off only shows that the cell was none.
@@ -51,6 +53,8 @@ def read_code_file(file: BinaryIO) -> Iterator[CodeRow]:
     cells = _xlsx_cells(file) if is_zip else _csv_cells(file)
     count = 0
     for position, (number, row) in enumerate(cells):
+        if position >= LAST_ROW:
+            raise FileTooLarge(parameter="file", limit=LAST_ROW)
         text, uses = _text(row[0] if row else ""), _text(row[1] if len(row) > 1 else "")
         if not text or (position == 0 and text.casefold() in TITLES):
             continue

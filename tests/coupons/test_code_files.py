@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -91,17 +92,42 @@ def test_limits_of_rows_bytes_and_unpacked_bytes(monkeypatch: pytest.MonkeyPatch
                 read(workbook(("AAA",), ("BBB",)))
 
 
-def test_an_xml_bomb_does_not_unfold() -> None:
-    bomb = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
-    source, target = zipfile.ZipFile(io.BytesIO(workbook(("AAA",)))), io.BytesIO()
+def with_sheet(content: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """The same workbook with another text of its sheet."""
+    source, target = zipfile.ZipFile(io.BytesIO(content)), io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         for name in source.namelist():
             text = source.read(name)
-            if name == "xl/worksheets/sheet1.xml":
-                text = bomb.encode() + text
-            archive.writestr(name, text)
+            archive.writestr(name, change(text) if name == "xl/worksheets/sheet1.xml" else text)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("last", [1_048_576, 1_048_577], ids=["the last row there is", "one beyond it"])
+def test_empty_rows_end_where_a_sheet_does(last: int) -> None:
+    # A number of a few digits claims billions of them.
+    row = str(last).encode()
+    content = with_sheet(
+        workbook(("AAA",)), lambda text: text.replace(b'row r="1"', b'row r="%s"' % row).replace(b"A1", b"A%s" % row)
+    )
+    if last == code_files.LAST_ROW:
+        assert read(content) == [(last, "AAA", "")]
+        return
+    with pytest.raises(FileTooLarge):
+        read(content)
+
+
+def test_lines_of_nothing_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code_files, "LAST_ROW", 3)
+    assert read(b"\n\nAAA\n") == [(3, "AAA", "")]
+    with pytest.raises(FileTooLarge):
+        read(b"\n\nAAA\n\n")
+
+
+def test_an_xml_bomb_does_not_unfold() -> None:
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+    content = with_sheet(workbook(("AAA",)), lambda text: bomb.encode() + text)
     with pytest.raises(FileUnreadable):
-        read(target.getvalue())
+        read(content)
 
 
 @pytest.mark.django_db

@@ -14,7 +14,7 @@ from openpyxl import load_workbook
 from config.kernel import spreadsheets
 from config.kernel.spreadsheets import csv_stream, xlsx_stream
 
-HARMFUL = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\0=1"]
+HARMFUL = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\0=1", "＝1+1", "＋1", "－1", "＠A1"]
 
 
 @pytest.mark.reliability(59)
