@@ -12,7 +12,7 @@ from oauth2_provider.models import AccessToken, Application
 from rest_framework.test import APIClient
 
 from coupons.enums import BenefitType, ClaimChannel, CouponState, CouponStatus, OrderState, RedPacketSplit
-from coupons.models import Budget, Category, Claim, Code, Coupon, Order, Product, RedPacket
+from coupons.models import Budget, Category, Claim, Code, Coupon, Envelope, Order, Product, RedPacket
 from coupons.offers import CartItem
 from coupons.services.claims import claim_create
 from coupons.services.red_packets import PacketPlan, red_packet_create
@@ -115,6 +115,13 @@ def make_budget(**fields: Any) -> Budget:
     fields.setdefault("name", f"Budget {next(_number)}")
     fields.setdefault("cap", 1_000_00)
     return Budget.objects.create(**fields)
+
+
+def make_envelope(*, coupon: Coupon) -> Envelope:
+    """Limits that make a coupon one to be fitted: 5.00 to 30.00 off for 1 to 14 days."""
+    return Envelope.objects.create(
+        coupon=coupon, amount_minimum=5_00, amount_maximum=30_00, amount_step=1_00, spend_maximum=240_00
+    )
 
 
 def make_claim(

@@ -30,9 +30,10 @@ from config.kernel.admin_tools import LargeTableMixin, ShopModelAdmin, try_servi
 from config.kernel.clock import database_now
 from config.kernel.errors import DomainError
 from config.kernel.spreadsheets import CSV_TYPE, XLSX_TYPE, Cell, csv_stream, xlsx_stream
+from coupons.admin.code import coupon_of_codes
 from coupons.codes import PREFIX_PATTERN
 from coupons.enums import CodeBatchKind, CodeBatchState, CodeRefusal
-from coupons.models import CodeBatch, CodeBatchError
+from coupons.models import CodeBatch, CodeBatchError, Coupon
 from coupons.selectors.codes import codes_in_turn
 from coupons.services.code_batches import (
     MAXIMUM_QUANTITY,
@@ -86,6 +87,10 @@ class CodeBatchForm(forms.ModelForm):
     class Meta:
         model = CodeBatch
         fields = ("coupon",)
+
+    def clean_coupon(self) -> Coupon:
+        """Refuses a coupon that no code can claim."""
+        return coupon_of_codes(self.cleaned_data["coupon"])
 
     def clean_code_prefix(self) -> str:
         """Returns the prefix as it will be printed."""

@@ -20,8 +20,9 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from config.kernel.admin_tools import leave_dialog, try_service, try_service_for_each
 from config.kernel.clock import database_now
-from coupons.enums import CouponState
+from coupons.enums import CouponState, Handout
 from coupons.models import Coupon, Stock
+from coupons.selectors.codes import takes_codes
 from coupons.services.cloning import coupon_clone
 from coupons.services.publishing import coupon_end, coupon_pause, coupon_publish, coupon_resume
 from coupons.services.stock import reserve_open, stock_top_up, stock_withdraw
@@ -84,7 +85,11 @@ class CouponActionsMixin:
         names = set(ACTIONS_OF_STATE[coupon.state(database_now())])
         if Stock.objects.filter(coupon=coupon, is_unlimited=False).exists():
             names |= STOCK_ACTIONS
-        names |= {"clone", "make_codes"}
+        if takes_codes(coupon):
+            names.add("make_codes")
+        # The coupon of a red packet is nothing without its shares.
+        if coupon.handout != Handout.RED_PACKET:
+            names.add("clone")
         return [item for item in allowed if item.action_name.removeprefix("coupons_coupon_") in names]
 
     @action(

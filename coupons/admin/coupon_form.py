@@ -139,6 +139,10 @@ class CouponForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "usable_days" in self.fields:
             self.fields["usable_days"].validators.append(MaxValueValidator(LONGEST_DAYS))
+        if "handout" in self.fields and self.instance.handout != Handout.RED_PACKET:
+            # A red packet brings its coupon along; one made here would never have shares.
+            field: Any = self.fields["handout"]
+            field.choices = [choice for choice in field.choices if choice[0] != Handout.RED_PACKET]
 
     def clean(self) -> dict[str, Any]:
         """Says beside the field what is missing, and empties what does not belong to the choice made."""

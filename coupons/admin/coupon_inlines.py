@@ -13,7 +13,7 @@ from unfold.admin import StackedInline as UnfoldStackedInline
 from unfold.forms import PaginationInlineFormSet
 
 from config.kernel.admin_tools import DistinctRowsFormSet, MoneyFormMixin, ShopTabularInline
-from coupons.enums import BenefitType, ScopeMode, TierBasis
+from coupons.enums import BenefitType, Handout, ScopeMode, TierBasis
 from coupons.models import Coupon, Envelope, ScopeEntry, Tier
 from coupons.selectors.coupon_figures import coupon_is_claimed
 
@@ -124,6 +124,14 @@ class TierInline(TermsMixin, ShopTabularInline):
 class EnvelopeFormSet(BenefitRowsMixin, PaginationInlineFormSet):
     benefits = frozenset({BenefitType.AMOUNT_OFF})
 
+    def clean(self) -> None:
+        """Asks for a coupon that shoppers claim themselves: nobody else is asked for terms."""
+        super().clean()
+        kept = [form for form in self.forms if form not in self.deleted_forms]
+        has_limits = any(form.instance.pk or form.has_changed() for form in kept)
+        if has_limits and self.instance.handout != Handout.SHOWCASE:
+            raise forms.ValidationError(gettext("Only a coupon that shoppers claim themselves lets them choose."))
+
 
 class EnvelopeForm(forms.ModelForm):
     class Meta:
@@ -160,6 +168,10 @@ class EnvelopeForm(forms.ModelForm):
                 self.add_error(most, gettext("The upper limit lies below the lower one."))
         if cleaned.get("factor_shortest") is not None and cleaned["factor_shortest"] < 1:
             self.add_error("factor_shortest", gettext("At least 1: nobody saves more than is spent."))
+        if {"amount_maximum", "factor_shortest", "spend_maximum"} <= cleaned.keys() and cleaned[
+            "spend_maximum"
+        ] < cleaned["factor_shortest"] * cleaned["amount_maximum"]:
+            self.add_error("spend_maximum", gettext("Too little: the largest amount times the factor is more."))
         return cleaned
 
 
@@ -173,7 +185,7 @@ class EnvelopeInline(TermsMixin, MoneyFormMixin, UnfoldStackedInline):
     benefits = EnvelopeFormSet.benefits
     extra = 0
     max_num = 1
-    verbose_name = _("Fit-your-own limits: the shopper chooses within them (nothing here: the coupon is as above)")
+    template_before = "admin/coupons/coupon/envelope_hint.html"
 
 
 class ScopeFormSet(DistinctRowsFormSet):

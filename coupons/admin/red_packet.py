@@ -66,7 +66,10 @@ class RedPacketForm(forms.ModelForm):
         min_value=1,
         max_value=MAXIMUM_SHARES,
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text=_("By purchase: at most so many, for those who paid the most. Empty: for everybody who paid."),
+        help_text=_(
+            "Into how many the sum is cut. By purchase: at most so many, for those who paid the most; "
+            "empty: for everybody who paid."
+        ),
     )
     opens_at = StartMomentField(label=_("Opens"), widget=UnfoldAdminSplitDateTimeWidget)
     ends_at = EndMomentField(label=_("Ends"), widget=UnfoldAdminSplitDateTimeWidget, help_text=WHOLE_DAY_HINT)
@@ -84,7 +87,12 @@ class RedPacketForm(forms.ModelForm):
         widget=UnfoldBooleanSwitchWidget,
         help_text=_("What an order does not use of a share stays in the wallet."),
     )
-    bought_since = StartMomentField(label=_("Paid from"), required=False, widget=UnfoldAdminSplitDateTimeWidget)
+    bought_since = StartMomentField(
+        label=_("Paid from"),
+        required=False,
+        widget=UnfoldAdminSplitDateTimeWidget,
+        help_text=_("Each gets a share in proportion to what was paid in this time."),
+    )
     bought_until = EndMomentField(
         label=_("Paid until"), required=False, widget=UnfoldAdminSplitDateTimeWidget, help_text=WHOLE_DAY_HINT
     )
@@ -216,8 +224,10 @@ class RedPacketAdmin(ReadOnlyMixin, LargeTableMixin, ShopModelAdmin):
             shown = ["show_standing_now", "show_progress", "title_zh", "title_en", "split", "total", "returned"]
             return [(None, {"fields": [*shown, "opens_at", "ends_at", "coupon", "created_by", "closed_at"]})]
         return [
-            (_("What is in it"), {"fields": ["title_zh", "title_en", "split", "total", "share_count"]}),
-            (_("Which payments count"), {"fields": list(PURCHASE_FIELDS)}),
+            (
+                _("What is in it"),
+                {"fields": ["title_zh", "title_en", "split", *PURCHASE_FIELDS, "total", "share_count"]},
+            ),
             (
                 _("When it can be grabbed"),
                 {

@@ -46,6 +46,22 @@ def test_the_coupon_leads_to_the_form_with_itself_chosen(marketer_client: Client
     assert answer["Location"] not in page_of_coupon(Client(), coupon)
 
 
+@pytest.mark.parametrize("handout", ["showcase", "code", "grant", "automatic", "red_packet", "fitted"])
+def test_codes_are_made_only_of_coupons_that_a_code_can_claim(marketer_client: Client, handout: str) -> None:
+    takes_codes = handout in ("showcase", "code")
+    coupon = factories.make_coupon(handout="showcase" if handout == "fitted" else handout)
+    if handout == "fitted":
+        factories.make_envelope(coupon=coupon)
+    ordered = order(marketer_client, coupon, quantity=1)
+    typed = marketer_client.post(reverse("admin:coupons_code_add"), {"coupon": coupon.pk, "text": "HELLO"})
+    for answer in (ordered, typed):
+        assert answer.status_code == (302 if takes_codes else 200)
+        assert takes_codes or "coupon" in answer.context["adminform"].form.errors
+    assert CodeBatch.objects.exists() == Code.objects.exists() == takes_codes
+    make = reverse("admin:coupons_coupon_make_codes", args=[coupon.pk])
+    assert (make in page_of_coupon(marketer_client, coupon)) == takes_codes
+
+
 def page_of_coupon(client: Client, coupon: Coupon) -> str:
     return client.get(reverse("admin:coupons_coupon_change", args=[coupon.pk])).content.decode()
 

@@ -82,7 +82,6 @@ def errors_of(response: Any) -> dict[str, list[str]]:
         ({"benefit_type": "shipping_off", "amount_off": ""}, {"amount_off": None, "percent_off": None}),
         ({"benefit_type": "shipping_off", "amount_off": "5"}, {"amount_off": 500}),
         ({"benefit_type": "cash", "amount_off": "8", "is_partly_usable": "on"}, {"is_partly_usable": True}),
-        ({"benefit_type": "cash", "amount_off": "", "handout": "red_packet"}, {"amount_off": None}),
     ],
 )
 def test_every_kind_of_benefit_is_stored_with_its_figures(
@@ -133,6 +132,13 @@ def test_a_gift_is_a_product_found_by_autocomplete(marketer_client: Client) -> N
         (rows("envelope", {**ENVELOPE, "factor_longest": "3"}), "envelope-0-factor_longest"),
         (rows("envelope", {**ENVELOPE, "factor_shortest": "0.5"}), "envelope-0-factor_shortest"),
         (rows("envelope", {**ENVELOPE, "amount_step": "0"}), "envelope-0-amount_step"),
+        # 30.00 off that needs 119.99 is less than four times the amount, whichever days are chosen.
+        (rows("envelope", {**ENVELOPE, "spend_maximum": "119.99"}), "envelope-0-spend_maximum"),
+        # Nobody chooses terms while typing a code.
+        ({**rows("envelope", ENVELOPE), "handout": "code"}, "envelope"),
+        ({**rows("envelope", ENVELOPE), "handout": "grant"}, "envelope"),
+        # Its coupon is made together with the packet.
+        ({"handout": "red_packet"}, "handout"),
     ],
 )
 def test_what_is_wrong_is_said_beside_its_field(marketer_client: Client, changes: dict[str, Any], field: str) -> None:

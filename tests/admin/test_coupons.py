@@ -11,8 +11,9 @@ from django.test import Client
 from django.urls import reverse
 
 from coupons.admin.coupon_form import CouponForm
-from coupons.enums import CouponState, CouponStatus
+from coupons.enums import ClaimChannel, CouponState, CouponStatus
 from coupons.models import Code, Coupon, ScopeEntry, StockMovement
+from coupons.services.claims import claim_create_by_code
 from tests import factories
 from users.models import User
 
@@ -430,6 +431,23 @@ def test_a_used_code_stays(marketer_client: Client, coupon: Coupon) -> None:
     assert marketer_client.post(reverse("admin:coupons_code_change", args=[code.pk]), sent).status_code == 302
     code.refresh_from_db()
     assert (code.text, code.used, code.maximum_uses) == ("WELCOME2026", 1, 3)
+
+
+def test_uses_of_a_code_without_a_limit_are_told_and_kept(marketer_client: Client) -> None:
+    code = factories.make_code()
+    for _ in range(2):
+        claim_create_by_code(
+            shopper=factories.make_shopper(), text=code.text, channel=ClaimChannel.CODE, now=factories.NOW
+        )
+    page = reverse("admin:coupons_code_change", args=[code.pk])
+    (listed,) = marketer_client.get(reverse("admin:coupons_code_changelist")).context["cl"].result_list
+    assert listed.shown_used == 2
+    assert marketer_client.get(reverse("admin:coupons_code_delete", args=[code.pk])).status_code == 403
+    too_few = marketer_client.post(page, {"maximum_uses": "1"})
+    assert "maximum_uses" in too_few.context["adminform"].form.errors
+    assert marketer_client.post(page, {"maximum_uses": "3"}).status_code == 302
+    code.refresh_from_db()
+    assert (code.maximum_uses, code.used) == (3, 2)
 
 
 # Twice the same
