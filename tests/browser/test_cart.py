@@ -1,4 +1,4 @@
-"""The cart at work: the best combination, another choice, promotions, hints, a code, delivery, and single units back."""
+"""The cart at work: the best combination, another choice, promotions, hints, a code, delivery, units sent back."""
 
 from __future__ import annotations
 
