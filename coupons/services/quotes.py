@@ -128,21 +128,18 @@ def quote_cart(
     purse = _Purse(coupons)
     alone = evaluate_each(cart, [*offers, *automatic], now)
     out = {**purse.empty_for(alone), **_gone(claims, now)}
-    while True:
-        pool = [offer for offer in (*offers, *automatic) if offer.offer_id not in out]
-        best = None
-        if shopper is not None:
-            best = best_combination(cart, pool, now, time_budget=SEARCH_LASTS, clock=perf_counter)
-        if claim_ids is None:
-            picked = {offer.offer_id for offer in best.offers} if best else set()
-        chosen = [offer for offer in pool if offer.is_automatic or offer.offer_id in picked]
-        quote = price_cart(cart, chosen, now)
-        beyond = {**purse.refuse(quote.applied), **(purse.refuse(best.quote.applied) if best else {})}
-        if not beyond:
-            break
-        # Fewer each time, so this ends; in the place of one that is out another may apply. Of several that share too
-        # small a budget the first ones stay, though another choice might be a little better.
-        out.update(beyond)
+    pool = [offer for offer in (*offers, *automatic) if offer.offer_id not in out]
+
+    best = None
+    if shopper is not None:
+        best = _best_that_is_paid(cart, pool, purse, now)
+    if claim_ids is None and best is not None:
+        picked = {offer.offer_id for offer in best.offers}
+    chosen = [offer for offer in pool if offer.is_automatic or offer.offer_id in picked]
+    while unpaid := purse.refuse((quote := price_cart(cart, chosen, now)).applied):
+        # Fewer each time, so this ends; in the place of one that is out another may apply.
+        chosen = [offer for offer in chosen if offer.offer_id not in unpaid]
+        out.update(unpaid)
     names = _Names(coupons, priced)
     judged = _judge(offers, alone, picked, chosen, quote, out, purse, cart, now)
     return CartQuote(
@@ -189,9 +186,12 @@ class _Purse:
         self._budgets = BudgetsSeen.of(coupons.values())
 
     def refuse(self, applied: Iterable[Applied]) -> dict[str, Refused]:
-        """Refuses, by `offer_id`, what budgets cannot pay beside what stands before it; promotions come last."""
+        """Refuses, by `offer_id`, what budgets cannot pay beside what stands before it.
+
+        Promotions come last and in the order of their keys, as on an order.
+        """
         uses = [(self._coupons[each.coupon_id], each) for each in applied]
-        uses.sort(key=lambda use: use[0].handout == Handout.AUTOMATIC)
+        uses.sort(key=lambda use: use[0].pk if use[0].handout == Handout.AUTOMATIC else 0)
         beyond = self._budgets.cannot_pay([(coupon, each.amount) for coupon, each in uses])
         return {each.offer_id: _refused_for_budget(each) for each in (uses[position][1] for position in beyond)}
 
@@ -204,6 +204,19 @@ class _Purse:
             and each.amount
             and self._budgets.cannot_pay([(self._coupons[each.coupon_id], 1)])
         }
+
+
+def _best_that_is_paid(cart: Cart, pool: Sequence[Offer], purse: _Purse, now: datetime) -> Combination:
+    """The best combination of what budgets can pay.
+
+    Of several that share too small a budget the first ones stay, though another choice might be a little better.
+    """
+    while True:
+        best = best_combination(cart, pool, now, time_budget=SEARCH_LASTS, clock=perf_counter)
+        unpaid = purse.refuse(best.quote.applied)
+        if not unpaid:
+            return best
+        pool = [offer for offer in pool if offer.offer_id not in unpaid]
 
 
 def _refused_for_budget(applied: Applied) -> Refused:

@@ -244,6 +244,26 @@ class TestBudgets:
         assert (status_of(result, claim), result.promotions) == ("applied", [])
         assert lock(shopper, claim, items=[cart_item(product)]).payable == result.quote.payable
 
+    def test_of_two_promotions_the_one_that_the_order_takes_is_promised(self, shopper: User, product: Product) -> None:
+        shared = factories.make_budget(cap=15_00)
+        first, second = make_promotion(amount_off=9_00), make_promotion(amount_off=12_00, priority=1)
+        for promotion in (first, second):
+            promotion.budgets.add(shared)
+        result = quote(shopper, cart_item(product))
+        assert [each.coupon for each in result.promotions] == [first]
+        assert lock(shopper, items=[cart_item(product)]).payable == result.quote.payable == 91_00
+
+    def test_what_the_best_choice_would_spend_is_not_taken_from_another_one(
+        self, shopper: User, product: Product, claim: Claim
+    ) -> None:
+        """The best coupon and a promotion share a budget; who chooses another coupon gets the promotion."""
+        shared = factories.make_budget(cap=30_00)
+        rival = factories.make_claim(shopper=shopper, stacking_group="shop", amount_off=30_00)
+        for coupon in (make_promotion(amount_off=5_00), rival.coupon):
+            coupon.budgets.add(shared)
+        result = quote(shopper, cart_item(product), claims=[claim])
+        assert lock(shopper, claim, items=[cart_item(product)]).payable == result.quote.payable == 85_00
+
     def test_a_gift_costs_no_budget(self, shopper: User, product: Product) -> None:
         promotion = make_promotion(benefit_type=BenefitType.GIFT_ITEM, gift_product=product, gift_quantity=1)
         promotion.budgets.add(factories.make_budget(cap=0))
