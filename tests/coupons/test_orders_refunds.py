@@ -132,6 +132,21 @@ class TestRecalculate:
         product.save(update_fields=["floor_price"])
         assert give_back(order, (1, 1)) == 50_00
 
+    def test_r2_6_a_line_that_cost_nothing_costs_its_tax_too_once_it_is_paid(self, shopper: User, settings) -> None:
+        settings.SHOP_PRICES_INCLUDE_TAX = False
+        given, dear = (factories.make_product(price=price, tax_rate=20) for price in (20_00, 100_00))
+        claim = factories.make_claim(
+            shopper=shopper,
+            benefit_type="fixed_price",
+            unit_price=0,
+            maximum_units=1,
+            minimum_spend=110_00,
+            **RECALCULATE,
+        )
+        order = pay(shopper, claim, items=[factories.cart_item(given), factories.cart_item(dear)])
+        # 120.00 was paid, and the rest costs 20.00 and its tax of 4.00.
+        assert order_refund(order=order, lines=[(2, 1)], now=NOW).refunded == 96_00
+
     def test_r2_7_an_expired_and_ended_coupon_is_priced_as_when_it_was_bought(self, shopper: User) -> None:
         claim = factories.make_claim(
             shopper=shopper, amount_off=20_00, minimum_spend=60_00, usable_days=3, **RECALCULATE

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from django.conf import settings
+
 from coupons.enums import RefundPolicy
 from coupons.models import Claim, Order, OrderLine
 from coupons.offers import cart_of
@@ -18,6 +20,7 @@ from coupons.pricing import (
     NewShopper,
     Offer,
     OrderNumber,
+    QuotedLine,
     price_cart,
 )
 from coupons.pricing.benefits.base import EligiblePart, Grant
@@ -91,19 +94,21 @@ def _priced_again(order: Order, lines: Sequence[OrderLine], uses: dict[Use, Coup
     """The recalculating coupons are priced anew on what is kept; the others keep their share of each unit."""
     offers = {use: _offer_now(order, lines, use, known) for use, known in uses.items()}
     quote = price_cart(_kept_cart(order, lines), offers.values(), order.placed_at)
-    by_number = {int(line.line_id): line.payable for line in quote.lines}
+    quoted = {int(line.line_id): line for line in quote.lines}
     by_offer = {outcome.offer_id: outcome.amount for outcome in quote.applied}
     paid = shipping_paid(order, lines)
     shipping_tax = order.tax - sum(line.tax for line in lines)
     shipping = quote.shipping_payable
     return Kept(
         lines={
-            line.number: _with_tax(by_number[line.number], line.payable, line.tax)
+            line.number: quoted[line.number].payable + _added_tax(line, quoted[line.number])
             for line in lines
-            if line.number in by_number
+            if line.number in quoted
         },
         # Shipping that was paid goes back with the last unit only.
-        shipping=max(paid, _with_tax(shipping, order.shipping - order.shipping_discount, shipping_tax)),
+        shipping=max(
+            paid, shipping + _tax_at_rate_of(shipping, order.shipping - order.shipping_discount, shipping_tax)
+        ),
         discounts={use: by_offer.get(offer.offer_id, 0) for use, offer in offers.items()},
     )
 
@@ -163,9 +168,15 @@ def _returned_share(amount: int, line: OrderLine) -> int:
     return divide_half_up(amount * line.returned, line.quantity)
 
 
-def _with_tax(payable: int, payable_before: int, tax_before: int) -> int:
-    """Adds tax at the rate at which it was added to the order."""
-    return payable + (divide_half_up(tax_before * payable, payable_before) if payable_before else 0)
+def _added_tax(line: OrderLine, kept: QuotedLine) -> int:
+    """Added tax at the rate of the order; at the product's where the line cost nothing, so that no rate is known."""
+    if line.payable:
+        return _tax_at_rate_of(kept.payable, line.payable, line.tax)
+    return 0 if settings.SHOP_PRICES_INCLUDE_TAX else kept.tax
+
+
+def _tax_at_rate_of(payable: int, payable_before: int, tax_before: int) -> int:
+    return divide_half_up(tax_before * payable, payable_before) if payable_before else 0
 
 
 def _line_discounts(lines: Iterable[OrderLine]) -> Iterable[tuple[OrderLine, Use, int]]:
