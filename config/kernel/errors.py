@@ -61,6 +61,14 @@ class Busy(DomainError):
         super().__init__(retry_after=retry_after, **data)
 
 
+class Throttled(DomainError):
+    """Data: `retry_after`."""
+
+    code = "throttled"
+    status = 429
+    message = _("Too many requests. Please wait a moment.")
+
+
 class IdempotencyKeyMissing(DomainError):
     code = "idempotency_key_missing"
     status = 400

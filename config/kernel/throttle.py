@@ -10,13 +10,8 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from threading import Lock
-from typing import Any
 
-import structlog
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
-from django_redis import get_redis_connection
-from redis.exceptions import RedisError
+from config.kernel.redis_scripts import RedisScripts, whole_seconds
 
 PREFIX = "quan:throttle:"
 # Refuses without counting, so that asking on does not prolong the wait.
@@ -41,12 +36,8 @@ if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then
 end
 return 0
 """
-# After Redis failed it is left alone for so many seconds, so that a hanging one does not slow every try down.
-REST_AFTER_FAILURE = 5.0
 # Keys that one process counts while Redis is away; the oldest make room.
 LOCAL_KEYS = 50_000
-
-logger = structlog.get_logger(__name__)
 
 
 class LocalCounter:
@@ -65,7 +56,7 @@ class LocalCounter:
                 count, ends_at = 0, now + window
                 self._counts.pop(key, None)
             if count >= limit:
-                return _whole_seconds(1000 * (ends_at - now))
+                return whole_seconds(1000 * (ends_at - now))
             self._counts[key] = (count + 1, ends_at)
             if len(self._counts) > LOCAL_KEYS:
                 self._counts.popitem(last=False)
@@ -84,7 +75,7 @@ class Throttle:
 
     def __init__(self) -> None:
         self._local = LocalCounter()
-        self._rests_until = 0.0
+        self._scripts = RedisScripts("throttle")
 
     def hit(self, key: str, *, limit: int, window: int) -> int | None:
         """Counts one try of `key`.
@@ -96,30 +87,15 @@ class Throttle:
         Returns:
             None when it was counted; otherwise after how many seconds the next one may be, and nothing was counted.
         """
-        answer = self._ask(HIT, key, limit, 1000 * window)
+        answer = self._scripts.ask(HIT, PREFIX + key, limit, 1000 * window)
         if answer is None:
             return self._local.hit(key, limit, window)
-        return _whole_seconds(answer) if answer else None
+        return whole_seconds(answer) if answer else None
 
     def give_back(self, key: str) -> None:
         """Uncounts one try that turned out right."""
-        if self._ask(GIVE_BACK, key) is None:
+        if self._scripts.ask(GIVE_BACK, PREFIX + key) is None:
             self._local.give_back(key)
-
-    def _ask(self, script: str, key: str, *arguments: int) -> int | None:
-        if not settings.REDIS_URL or time.monotonic() < self._rests_until:
-            return None
-        try:
-            redis: Any = get_redis_connection("default")
-            return int(redis.eval(script, 1, PREFIX + key, *arguments))
-        except (RedisError, NotImplementedError, ImproperlyConfigured, OSError) as error:
-            self._rests_until = time.monotonic() + REST_AFTER_FAILURE
-            logger.warning("throttle_counts_locally", reason=type(error).__name__)
-            return None
-
-
-def _whole_seconds(milliseconds: float) -> int:
-    return max(1, -(-int(milliseconds) // 1000))
 
 
 throttle = Throttle()

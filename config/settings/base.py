@@ -56,6 +56,20 @@ GIFT_LASTS = timedelta(days=whole_number("GIFT_DAYS", default=3, minimum=1))
 # Wrong codes and wrong gift links a minute, after which a shopper, and an address, has to wait.
 WRONG_CODES_PER_SHOPPER = whole_number("WRONG_CODES_PER_SHOPPER", default=5, minimum=1)
 WRONG_CODES_PER_ADDRESS = whole_number("WRONG_CODES_PER_ADDRESS", default=5, minimum=1)
+# Requests a minute, as many of them in one burst, by whom they come from: an application of the shop's backend, a
+# shopper, an address. Claims have a rate of their own, on pages and in the API.
+RATE_LIMITS = {
+    "calls": {
+        "key": whole_number("CALLS_PER_KEY", default=120_000, minimum=1),
+        "shopper": whole_number("CALLS_PER_SHOPPER", default=600, minimum=1),
+        "address": whole_number("CALLS_PER_ADDRESS", default=12_000, minimum=1),
+    },
+    "claims": {
+        "key": whole_number("CLAIMS_PER_KEY", default=60_000, minimum=1),
+        "shopper": whole_number("CLAIMS_PER_SHOPPER", default=60, minimum=1),
+        "address": whole_number("CLAIMS_PER_ADDRESS", default=3_000, minimum=1),
+    },
+}
 
 INSTALLED_APPS = [
     "unfold",

@@ -8,8 +8,10 @@ from datetime import datetime
 
 from django.utils.translation import gettext_lazy as _
 
+from config.kernel.addresses import network_of
 from config.kernel.errors import DomainError, IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
 from config.kernel.idempotency import Answer, fingerprint, run_once
+from config.kernel.rate_limit import keep_rate
 from coupons.codes import normalize_code
 from coupons.enums import ClaimChannel
 from coupons.fitting import ChosenTerms
@@ -34,14 +36,20 @@ class PageTooOld(DomainError):
     message = _("The page has become too old for this. Load it again.")
 
 
-def claim_once(*, shopper: User, coupon: Coupon, key: str, now: datetime, terms: ChosenTerms | None = None) -> None:
+def claim_once(
+    *, shopper: User, coupon: Coupon, address: str, key: str, now: datetime, terms: ChosenTerms | None = None
+) -> None:
     """Claims a coupon at most once under the key that the server put into the form.
 
+    Args:
+        address: where the shopper comes from; claims are counted by it too.
+
     Raises:
-        ClickInFlight, PageTooOld, Busy, and the errors of `claim_create`.
+        Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `claim_create`.
     """
     _once(
         shopper,
+        address,
         key,
         fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None),
         lambda: claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=now, terms=terms),
@@ -55,7 +63,7 @@ def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: da
         address: where the shopper comes from; wrong codes are counted by it too.
 
     Raises:
-        ClickInFlight, PageTooOld, Busy, TooManyWrongCodes, and the errors of `claim_create_by_code`.
+        Throttled, ClickInFlight, PageTooOld, Busy, TooManyWrongCodes, and the errors of `claim_create_by_code`.
     """
 
     def claim() -> Claim:
@@ -64,17 +72,21 @@ def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: da
 
     _once(
         shopper,
+        address,
         key,
         fingerprint("code", normalize_code(text)),
         claim,
     )
 
 
-def grab_once(*, shopper: User, packet: RedPacket, key: str, now: datetime) -> None:
+def grab_once(*, shopper: User, packet: RedPacket, address: str, key: str, now: datetime) -> None:
     """Grabs a share of a red packet at most once under the form's key.
 
+    Args:
+        address: where the shopper comes from; grabs are counted by it too.
+
     Raises:
-        ClickInFlight, PageTooOld, Busy, and the errors of `red_packet_grab`.
+        Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `red_packet_grab`.
     """
 
     def grab() -> Claim:
@@ -82,10 +94,11 @@ def grab_once(*, shopper: User, packet: RedPacket, key: str, now: datetime) -> N
         assert share.claim is not None
         return share.claim
 
-    _once(shopper, key, fingerprint("red packet", str(packet.public_id)), grab)
+    _once(shopper, address, key, fingerprint("red packet", str(packet.public_id)), grab)
 
 
-def _once(shopper: User, key: str, request_fingerprint: str, claim: Callable[[], Claim]) -> None:
+def _once(shopper: User, address: str, key: str, request_fingerprint: str, claim: Callable[[], Claim]) -> None:
+    keep_rate("claims", {"shopper": shopper.pk, "address": network_of(address)})
     click_once(shopper, key, request_fingerprint, lambda: Answer(201, {"claim": str(claim().public_id)}))
 
 

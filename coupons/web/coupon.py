@@ -13,8 +13,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from config.kernel.addresses import client_address
 from config.kernel.clock import database_now
-from config.kernel.errors import Busy, DomainError, NotFound
+from config.kernel.errors import Busy, DomainError, NotFound, Throttled
 from coupons.models import Coupon
 from coupons.selectors.coupon_page import coupon_shown
 from coupons.web.claiming import claim_once
@@ -58,8 +59,15 @@ def claim(request: HttpRequest, public_id: UUID) -> HttpResponse:
     refusal = ""
     try:
         terms = chosen_terms(request.POST)
-        claim_once(shopper=shopper, coupon=wanted, key=request.POST.get("key", ""), now=now, terms=terms)
-    except Busy:
+        claim_once(
+            shopper=shopper,
+            coupon=wanted,
+            address=client_address(request),
+            key=request.POST.get("key", ""),
+            now=now,
+            terms=terms,
+        )
+    except (Busy, Throttled):
         raise
     except DomainError as error:
         refusal = error.sentence

@@ -15,8 +15,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from config.kernel.addresses import client_address
 from config.kernel.clock import database_now
-from config.kernel.errors import Busy, DomainError, NotFound
+from config.kernel.errors import Busy, DomainError, NotFound, Throttled
 from coupons.enums import RedPacketStanding
 from coupons.models import RedPacket, RedPacketShare
 from coupons.selectors.red_packets import is_meant_for, luckiest_share, red_packet_known, share_held, shares_taken
@@ -91,8 +92,14 @@ def open_packet(request: HttpRequest, public_id: UUID) -> HttpResponse:
         return to_sign_in(request, back_to=packet.get_absolute_url())
     refusal = ""
     try:
-        grab_once(shopper=shopper, packet=packet, key=request.POST.get("key", ""), now=now)
-    except Busy:
+        grab_once(
+            shopper=shopper,
+            packet=packet,
+            address=client_address(request),
+            key=request.POST.get("key", ""),
+            now=now,
+        )
+    except (Busy, Throttled):
         raise
     except DomainError as error:
         refusal = error.sentence

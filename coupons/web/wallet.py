@@ -18,7 +18,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from config.kernel.addresses import client_address
 from config.kernel.clock import database_now
-from config.kernel.errors import Busy, DomainError
+from config.kernel.errors import Busy, DomainError, Throttled
 from coupons.errors import TooManyWrongCodes
 from coupons.selectors.wallet import TABS, wallet_claims, wallet_counts
 from coupons.web.claiming import claim_code_once
@@ -69,7 +69,7 @@ def claim_code(request: HttpRequest) -> HttpResponse:
             key=request.POST.get("key", ""),
             now=database_now(),
         )
-    except Busy:
+    except (Busy, Throttled):
         raise
     except TooManyWrongCodes as error:
         answer = _wrong_code(request, shopper, text, error, status=error.status)

@@ -16,11 +16,12 @@ showCartSize();
 onCartChange(showCartSize);
 
 document.body.addEventListener("htmx:responseError", (event) => {
-  const busy = event.detail.xhr.status === 503;
+  const sentences = {
+    429: gettext("Too many requests. Please wait a moment."),
+    503: gettext("Very many people right now. Please try again in a moment."),
+  };
   showToast(
-    busy
-      ? gettext("Very many people right now. Please try again in a moment.")
-      : gettext("That did not work. Load the page again and try once more."),
+    sentences[event.detail.xhr.status] ?? gettext("That did not work. Load the page again and try once more."),
   );
 });
 for (const name of ["htmx:sendError", "htmx:timeout"]) {

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import translation
 
 
-@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "500", "503"])
+@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "429", "500", "503"])
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
 def test_error_pages_need_no_context_and_no_database(name: str, language: str) -> None:
     with translation.override(language):

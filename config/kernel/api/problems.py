@@ -145,11 +145,9 @@ def _join(path: str, key: Any) -> str:
 
 def _of_api_exception(error: exceptions.APIException) -> Problem:
     headers = {}
-    if wait := getattr(error, "wait", None):
-        headers["Retry-After"] = str(int(wait) + 1)
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
-    codes = {405: "method_not_allowed", 406: "not_acceptable", 415: "unsupported_media_type", 429: "throttled"}
+    codes = {405: "method_not_allowed", 406: "not_acceptable", 415: "unsupported_media_type"}
     code = codes.get(error.status_code, error.default_code)
     return Problem(error.status_code, code, str(error.detail), headers=headers)
 

@@ -30,6 +30,7 @@ from config.kernel.errors import (
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
     Invalid,
+    Throttled,
 )
 
 EXAMPLE_REQUEST_ID = "0b6f3a0e-6f0c-4c5e-9a9d-3f1f2d7c8a10"
@@ -146,6 +147,7 @@ def _common_refusals(*, has_body: bool, idempotent: bool) -> list[DomainError]:
         NotAuthenticated(),
         InvalidToken(),
         InsufficientScope(scope="claims:write"),
+        Throttled(retry_after=3),
         Busy(),
     ]
     if has_body:

@@ -18,6 +18,7 @@ from rest_framework.serializers import BaseSerializer
 from config.kernel.api.callers import Caller, caller_of
 from config.kernel.api.pagination import NewestFirstPagination
 from config.kernel.api.permissions import ScopedOrSelf
+from config.kernel.api.throttling import CallerThrottle
 from config.kernel.idempotency import Answer, fingerprint, run_once
 
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -32,14 +33,17 @@ class ApiView(GenericAPIView):
         scopes: the scope that each method needs of a token.
         integrators_only: refuses a shopper's session.
         ordering: of a list with cursors.
+        rates: how fast a method may be called, where that is not as fast as most: see `settings.RATE_LIMITS`.
     """
 
     permission_classes = [ScopedOrSelf]
+    throttle_classes = [CallerThrottle]
     metadata_class = None
     pagination_class: type[BasePagination] | None = None
     ordering: tuple[str, ...] = NewestFirstPagination.ordering
     scopes: ClassVar[dict[str, str]] = {}
     integrators_only: ClassVar[bool] = False
+    rates: ClassVar[dict[str, str]] = {}
 
     @property
     def caller(self) -> Caller:

@@ -45,6 +45,7 @@ TOMORROW = datetime(2026, 11, 21, 16, tzinfo=UTC)
 
 class ClaimsView(ApiView):
     scopes = {"GET": "claims:read", "POST": "claims:write"}
+    rates = {"POST": "claims"}
     pagination_class = NewestFirstPagination
 
     @operation(

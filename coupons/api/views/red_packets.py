@@ -46,6 +46,7 @@ class RedPacketView(ApiView):
 
 class RedPacketGrabView(ApiView):
     scopes = {"POST": "claims:write"}
+    rates = {"POST": "claims"}
 
     @operation(
         id="red_packets_grab",
