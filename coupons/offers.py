@@ -9,6 +9,7 @@ from datetime import datetime
 from django.conf import settings
 
 from config.kernel.errors import Invalid
+from config.kernel.money import MAXIMUM_MINOR
 from coupons.enums import BenefitType, Handout, OrderState
 from coupons.errors import CartTooLarge, ProductUnknown
 from coupons.models import Category, Claim, Coupon, Order, Product
@@ -50,7 +51,7 @@ def read_items(items: Sequence[CartItem]) -> list[PricedItem]:
     Raises:
         ProductUnknown: a SKU is not on sale.
         CartTooLarge: more lines or units than a cart can have.
-        Invalid: a quantity under 1, or a product twice.
+        Invalid: a quantity under 1, a product twice, or more money than there is.
     """
     if len(items) > MAXIMUM_LINES:
         raise CartTooLarge(parameter="lines", limit=MAXIMUM_LINES)
@@ -68,6 +69,8 @@ def read_items(items: Sequence[CartItem]) -> list[PricedItem]:
             raise CartTooLarge(parameter=f"lines[{number}].quantity", limit=MAXIMUM_QUANTITY)
         unit_price = product.price if item.unit_price is None else item.unit_price
         priced.append(PricedItem(str(number), product, item.quantity, unit_price))
+    if sum(item.unit_price * item.quantity for item in priced) > MAXIMUM_MINOR:
+        raise Invalid(parameter="lines")
     return priced
 
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from config.kernel.errors import Invalid, NotFound
+from config.kernel.money import MAXIMUM_MINOR
 from coupons.enums import BenefitType, ScopeMode
 from coupons.errors import CartTooLarge, ProductUnknown
 from coupons.models import Claim, Product, ScopeEntry
@@ -136,6 +137,10 @@ class TestAWrongCart:
     def test_a_product_twice(self, product: Product) -> None:
         with pytest.raises(Invalid):
             quote(None, cart_item(product), cart_item(product))
+
+    def test_more_money_than_there_is(self, product: Product) -> None:
+        with pytest.raises(Invalid):
+            quote(None, CartItem(product.sku, 9_999, unit_price=MAXIMUM_MINOR))
 
     def test_an_unknown_product(self) -> None:
         with pytest.raises(ProductUnknown) as refused:
