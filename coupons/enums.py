@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class BenefitType(TextChoices):
@@ -190,7 +191,7 @@ class RedPacketSplit(TextChoices):
 
 
 class RedPacketState(TextChoices):
-    OPEN = "open", _("Open")
+    OPEN = "open", pgettext_lazy("a state", "Open")
     CLOSED = "closed", _("Closed")
 
 
@@ -198,7 +199,7 @@ class RedPacketStanding(TextChoices):
     """Where a red packet stands at a moment: its state, the clock and what is left."""
 
     UPCOMING = "upcoming", _("Not open yet")
-    OPEN = "open", _("Open")
+    OPEN = "open", pgettext_lazy("a state", "Open")
     PAUSED = "paused", _("Paused")
     ALL_TAKEN = "all_taken", _("All taken")
     OVER = "over", _("Over")
@@ -221,5 +222,5 @@ class WaitingState(TextChoices):
 
 
 class LotteryState(TextChoices):
-    OPEN = "open", _("Open")
+    OPEN = "open", pgettext_lazy("a state", "Open")
     DRAWN = "drawn", _("Drawn")

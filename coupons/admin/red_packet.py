@@ -147,7 +147,7 @@ class ShareInline(ReadOnlyMixin, ShopTabularInline):
     fk_name = "packet"
     per_page = 25
     fields = ("number", "amount", "reserved_for", "shopper", "taken_at")
-    verbose_name_plural = _("Shares")
+    verbose_name_plural = _("Who got what")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RedPacketShare]:
         sealed = [f"{who}__{name}" for who in ("shopper", "reserved_for") for name in SEALED_OF_PERSON]
@@ -262,7 +262,7 @@ class RedPacketAdmin(ReadOnlyMixin, LargeTableMixin, ShopModelAdmin):
         return
 
     @action(
-        description=_("Close"),
+        description=_("Close packet"),
         icon="stop_circle",
         variant=ActionVariant.DANGER,
         permissions=["close"],
@@ -270,7 +270,7 @@ class RedPacketAdmin(ReadOnlyMixin, LargeTableMixin, ShopModelAdmin):
             "title": _("Close this red packet?"),
             "description": _("What nobody grabbed is returned. Shares already grabbed stay usable."),
             "form_class": None,
-            "form_submit_text": _("Close"),
+            "form_submit_text": _("Close packet"),
         },
     )
     def close(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
@@ -304,7 +304,7 @@ class RedPacketAdmin(ReadOnlyMixin, LargeTableMixin, ShopModelAdmin):
         label = {"label": standing.label, "label_type": STANDING_COLOURS[standing]}
         return render_to_string("unfold/helpers/display_label.html", label)
 
-    @display(description=_("taken"))
+    @display(description=_("taken shares"))
     def show_progress(self, packet: RedPacket) -> SafeString:
         return render_to_string("admin/coupons/red_packet/progress_cell.html", {"packet": packet})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -121,3 +122,15 @@ def test_the_page_of_a_large_packet_shows_its_shares_by_pages(superuser_client: 
     packet = make_red_packet(share_count=1000, total=1000)
     page = superuser_client.get(reverse("admin:coupons_redpacket_change", args=[packet.pk])).content.decode()
     assert page.count('id="shares-') < 60
+
+
+def test_in_chinese_leaving_the_page_does_not_read_like_ending_the_packet(marketer_client: Client) -> None:
+    packet = make_red_packet()
+    page = reverse("admin:coupons_redpacket_change", args=[packet.pk])
+    shown = marketer_client.get(page, headers={"accept-language": "zh-hans"}).content.decode()
+    words = [" ".join(word.split()) for word in re.findall(r">([^<>]+)<", shown)]
+    # The theme's button back to the list, and the red one.
+    assert words.count("关闭") == 1
+    assert "结束红包" in words
+    # How it stands, and the column of progress, which is no time.
+    assert {"进行中", "已领取", "领取详情"} <= set(words)
