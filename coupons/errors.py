@@ -80,6 +80,13 @@ class TooManyWrongCodes(DomainError):
     message = _("Too many wrong codes. Please wait a minute and try again.")
 
 
+class NotSoldOut(DomainError):
+    """There is nothing to wait for."""
+
+    code = "not_sold_out"
+    message = _("This coupon is not sold out: you can claim it now.")
+
+
 # Giving away
 
 

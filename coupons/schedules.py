@@ -26,4 +26,14 @@ SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "open release batches": {
+        "task": "coupons.tasks.open_release_batches",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "grant waiting": {
+        "task": "coupons.tasks.grant_waiting",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
 }

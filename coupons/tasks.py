@@ -6,6 +6,8 @@ from celery import shared_task
 
 from config.kernel.clock import database_now
 from coupons.services import code_batches, expiry, gifts, red_packets
+from coupons.services.release_batches import release_batches_open_due
+from coupons.services.waiting import waiting_grant_due
 
 
 @shared_task
@@ -42,3 +44,15 @@ def expire_gifts() -> int:
 def close_red_packets() -> int:
     """Closes red packets whose time is over and returns what nobody grabbed; returns how many."""
     return red_packets.close_red_packets(now=database_now())
+
+
+@shared_task
+def open_release_batches() -> int:
+    """Opens the slices of stock whose time has come; returns how many."""
+    return release_batches_open_due(now=database_now())
+
+
+@shared_task
+def grant_waiting() -> int:
+    """Hands returned stock to those who wait for it; returns how many got one."""
+    return waiting_grant_due(now=database_now())

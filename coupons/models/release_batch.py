@@ -11,8 +11,12 @@ from coupons.models.coupon import Coupon
 
 class ReleaseBatchQuerySet(models.QuerySet["ReleaseBatch"]):
     def due(self, now: datetime) -> ReleaseBatchQuerySet:
-        """Batches whose time has come and that are not opened yet."""
-        return self.filter(opened_at=None, opens_at__lte=now)
+        """Batches to be opened now: their time has come, their coupon is live and has a limit."""
+        return self.filter(
+            opened_at=None,
+            opens_at__lte=now,
+            coupon__in=Coupon.objects.live(now).filter(stock__is_unlimited=False),
+        )
 
 
 class ReleaseBatch(models.Model):

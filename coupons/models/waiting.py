@@ -10,6 +10,12 @@ from coupons.models.claim import Claim
 from coupons.models.coupon import Coupon
 
 
+class WaitingQuerySet(models.QuerySet["WaitingEntry"]):
+    def waiting(self, coupon_id: int) -> WaitingQuerySet:
+        """Those who wait for a coupon; whoever came first is first."""
+        return self.filter(coupon_id=coupon_id, state=WaitingState.WAITING).order_by("joined_at", "pk")
+
+
 class WaitingEntry(models.Model):
     """A shopper who waits for a sold-out coupon; those who came first are granted first when stock returns."""
 
@@ -25,6 +31,8 @@ class WaitingEntry(models.Model):
     claim = models.OneToOneField(
         Claim, verbose_name=_("claim"), on_delete=models.PROTECT, null=True, blank=True, related_name="waited_for"
     )
+
+    objects = WaitingQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("waiting list entry")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -10,7 +13,7 @@ from django.db.models import F
 from config.kernel.clock import shop_date, start_of_shop_day
 from config.kernel.locks import busy_when_locked
 from coupons.codes import normalize_code
-from coupons.enums import AudienceKind, ClaimChannel, ClaimState, CouponState, Handout, OrderState
+from coupons.enums import AudienceKind, ClaimChannel, ClaimState, CouponState, Handout, OrderState, WaitingState
 from coupons.errors import (
     CodeInvalid,
     Ended,
@@ -23,8 +26,9 @@ from coupons.errors import (
     TermsNeeded,
 )
 from coupons.fitting import ChosenTerms, refuse_outside
-from coupons.models import Claim, ClaimCounter, ClaimEntry, Code, CodeUse, Coupon, Order, Stock
-from coupons.services.stock import stock_take_one
+from coupons.models import Claim, ClaimCounter, ClaimEntry, Code, CodeUse, Coupon, Order, Stock, WaitingEntry
+from coupons.services.release_batches import release_batches_open
+from coupons.services.stock import stock_lock, stock_take_one
 from users.models import Tag, User
 
 # Counts one more claim for a shopper unless a limit forbids it; the row lock it takes makes a second
@@ -55,6 +59,9 @@ COUNT_DAY = """
 READ_COUPON = """
     SELECT coupon.*, stock.is_unlimited, stock.bucket_count,
         EXISTS (SELECT 1 FROM coupons_envelope WHERE coupon_id = coupon.id) AS has_envelope,
+        EXISTS (
+            SELECT 1 FROM coupons_waitingentry WHERE coupon_id = coupon.id AND state = 'waiting'
+        ) AS is_waited_for,
         (SELECT SUM(remaining) FROM coupons_stockbucket WHERE coupon_id = coupon.id) AS stock_left
     FROM coupons_coupon AS coupon JOIN coupons_stock AS stock ON stock.coupon_id = coupon.id
     WHERE coupon.id = %s
@@ -102,6 +109,43 @@ def claim_create_by_code(*, shopper: User, text: str, channel: ClaimChannel, now
     return _claim(shopper=shopper, coupon_id=code.coupon_id, channel=channel, now=now, code=code)
 
 
+def claim_create_for_waiting(*, shopper: User, coupon: Coupon, now: datetime) -> Claim:
+    """Hands a claim to the shopper whose turn on the waiting list it is; `coupons.services.waiting` knows whose.
+
+    Raises:
+        The errors of `claim_create`.
+    """
+    return _claim(shopper=shopper, coupon_id=coupon.pk, channel=ClaimChannel.WAITING_LIST, now=now)
+
+
+def refuse_unless_claimable(*, coupon: Coupon, shopper: User, now: datetime) -> None:
+    """Refuses whom a coupon, read by `coupon_with_stock`, is not open to, whatever limits and stock say.
+
+    Raises:
+        The errors of `claim_create` but `LimitReached` and `SoldOut`.
+    """
+    _refuse_unless_open(coupon, now)
+    _refuse_unless_handed_out(coupon, with_code=False)
+    refuse_unless_in_audience(coupon, shopper, now)
+    _refuse_unless_fitting(coupon, None)
+
+
+def _opening_due_batches(claim: Callable[..., Claim]) -> Callable[..., Claim]:
+    """Tries once more after a sold-out claim has opened a batch whose time has come, before its job did."""
+
+    @wraps(claim)
+    def claim_from_batches(*, coupon_id: int, now: datetime, **details: Any) -> Claim:
+        try:
+            return claim(coupon_id=coupon_id, now=now, **details)
+        except SoldOut:
+            if not release_batches_open(coupon_id=coupon_id, now=now):
+                raise
+        return claim(coupon_id=coupon_id, now=now, **details)
+
+    return claim_from_batches
+
+
+@_opening_due_batches
 def _claim(
     *,
     shopper: User,
@@ -113,7 +157,7 @@ def _claim(
 ) -> Claim:
     with busy_when_locked(), transaction.atomic():
         # Read inside the transaction: one that begins after a pause was committed sees the pause.
-        coupon, stock, left = _read(coupon_id)
+        coupon, stock, left = coupon_with_stock(coupon_id)
         _refuse_unless_open(coupon, now)
         _refuse_unless_handed_out(coupon, with_code=code is not None)
         refuse_unless_in_audience(coupon, shopper, now)
@@ -121,17 +165,34 @@ def _claim(
         # A look without locks that spares most of a sold-out rush the rest; zero here is zero in truth.
         if not stock.is_unlimited and not left:
             raise SoldOut
+        is_overtaking = bool(vars(coupon)["is_waited_for"]) and channel != ClaimChannel.WAITING_LIST
+        if is_overtaking and not stock_beyond_waiting(coupon_id=coupon_id):
+            raise SoldOut
         if code is not None:
             _use_code(code)
         ordinal = _count_claim(coupon, shopper, now)
         _count_day(coupon, now)
         claim = _write_claim(coupon, shopper, ordinal, channel, now, code, terms)
+        if is_overtaking:
+            WaitingEntry.objects.waiting(coupon_id).filter(shopper=shopper).update(
+                state=WaitingState.GRANTED, claim=claim, closed_at=now
+            )
         # Last, so that the row which everybody wants is held no longer than the commit takes.
         stock_take_one(coupon_id=coupon.pk, stock=stock)
         return claim
 
 
-def _read(coupon_id: int) -> tuple[Coupon, Stock, int]:
+def stock_beyond_waiting(*, coupon_id: int) -> int:
+    """Returns what is left when everybody on the waiting list has got one, and keeps it so until the commit.
+
+    Granting and releasing take the same lock, so that nobody who comes later overtakes those who wait. It is taken
+    before all others of a claim.
+    """
+    stock = stock_lock(coupon_id=coupon_id)
+    return max(0, (stock.remaining() or 0) - WaitingEntry.objects.waiting(coupon_id).count())
+
+
+def coupon_with_stock(coupon_id: int) -> tuple[Coupon, Stock, int]:
     """Returns a coupon, how its stock is kept, and how much of it is left (0 without a limit too)."""
     (coupon,) = Coupon.objects.raw(READ_COUPON, [coupon_id])
     beside = vars(coupon)

@@ -54,8 +54,11 @@ def coupon_resume(*, coupon: Coupon, actor: User, now: datetime) -> Coupon:
     return _move(coupon, CouponStatus.PAUSED, CouponStatus.PUBLISHED, actor, now, "resumed")
 
 
-def coupon_end(*, coupon: Coupon, actor: User, now: datetime) -> Coupon:
+def coupon_end(*, coupon: Coupon, actor: User | None, now: datetime) -> Coupon:
     """Ends a published or paused coupon for good; claims already made stay usable.
+
+    Args:
+        actor: who decided so; None for the coupon's stock policy.
 
     Raises:
         WrongCouponState: it is a draft or ended.
@@ -97,7 +100,7 @@ def _refuse_unless(coupon: Coupon, now: datetime, status: CouponStatus) -> None:
         raise WrongCouponState(state=coupon.state(now))
 
 
-def _set_status(coupon: Coupon, status: CouponStatus, actor: User, word: str) -> Coupon:
+def _set_status(coupon: Coupon, status: CouponStatus, actor: User | None, word: str) -> Coupon:
     coupon.status = status
     set_history(coupon, actor=actor, reason=word)
     coupon.save(update_fields=["status", "published_at"])

@@ -11,7 +11,7 @@ from django.db.models import F
 from config.kernel.locks import busy_when_locked
 from coupons.enums import StockMovementKind
 from coupons.errors import SoldOut, StockTooSmall, StockUnlimited
-from coupons.models import Coupon, Stock, StockBucket, StockMovement
+from coupons.models import Coupon, ReleaseBatch, Stock, StockBucket, StockMovement
 from users.models import User
 
 
@@ -53,7 +53,7 @@ def stock_top_up(*, coupon: Coupon, quantity: int, actor: User | None, now: date
         StockUnlimited: there is nothing to add to.
     """
     with busy_when_locked(), transaction.atomic():
-        stock = _lock_limited_stock(coupon)
+        stock = stock_lock(coupon_id=coupon.pk)
         _release(stock, quantity, StockMovementKind.TOPPED_UP, actor, now, reason)
     return stock
 
@@ -66,13 +66,20 @@ def reserve_open(*, coupon: Coupon, quantity: int, actor: User | None, now: date
         StockUnlimited: an unlimited coupon has no reserve.
     """
     with busy_when_locked(), transaction.atomic():
-        stock = _lock_limited_stock(coupon)
+        stock = stock_lock(coupon_id=coupon.pk)
         if stock.reserve < quantity:
             raise StockTooSmall(reserve=stock.reserve)
         stock.reserve -= quantity
         stock.save(update_fields=["reserve"])
         _release(stock, quantity, StockMovementKind.RESERVE_OPENED, actor, now, reason)
     return stock
+
+
+def stock_open_batch(*, stock: Stock, batch: ReleaseBatch, now: datetime) -> None:
+    """Adds a batch to what may be handed out, inside the transaction that locked the stock."""
+    _release(stock, batch.quantity, StockMovementKind.BATCH_OPENED, None, now, "")
+    batch.opened_at = now
+    batch.save(update_fields=["opened_at"])
 
 
 def stock_withdraw(*, coupon: Coupon, quantity: int, actor: User | None, now: datetime, reason: str = "") -> Stock:
@@ -83,7 +90,7 @@ def stock_withdraw(*, coupon: Coupon, quantity: int, actor: User | None, now: da
         StockUnlimited: there is nothing to take from.
     """
     with busy_when_locked(), transaction.atomic():
-        stock = _lock_limited_stock(coupon)
+        stock = stock_lock(coupon_id=coupon.pk)
         buckets = list(StockBucket.objects.select_for_update().filter(coupon=coupon).order_by("pk"))
         remaining = sum(bucket.remaining for bucket in buckets)
         if quantity < 1 or quantity > remaining:
@@ -159,9 +166,15 @@ def _take_from_any_bucket(coupon_id: int) -> bool:
     return True
 
 
-def _lock_limited_stock(coupon: Coupon) -> Stock:
-    # Locked first by every change of stock, so that two operators never see each other's half.
-    stock = Stock.objects.select_for_update().get(coupon=coupon)
+def stock_lock(*, coupon_id: int) -> Stock:
+    """Locks a coupon's stock inside the caller's transaction: first of all, so that nobody sees another's half.
+
+    A claim does so only while somebody waits for the coupon.
+
+    Raises:
+        StockUnlimited: there is nothing to change.
+    """
+    stock = Stock.objects.select_for_update().get(coupon_id=coupon_id)
     if stock.is_unlimited:
         raise StockUnlimited
     return stock

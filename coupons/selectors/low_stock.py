@@ -1,0 +1,21 @@
+"""Coupons that need the attention of their stock policy."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import F, Q, QuerySet
+
+from coupons.models import Coupon
+from coupons.selectors.showcase import remaining_stock
+
+
+def coupons_to_watch(*, now: datetime) -> QuerySet[Coupon]:
+    """Returns the live coupons with a policy whose stock is low, or was when it was last looked at."""
+    return (
+        Coupon.objects.live(now)
+        .filter(stock_policy__isnull=False, stock__is_unlimited=False)
+        .annotate(stock_left=remaining_stock())
+        .filter(Q(stock_policy__is_low=True) | Q(stock_left__lt=F("stock_policy__low_below")))
+        .order_by("pk")
+    )
