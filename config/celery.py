@@ -18,7 +18,7 @@ app.autodiscover_tasks(["config.kernel", "users", "coupons", "campaigns", "analy
 def beat_schedule() -> dict[str, Any]:
     """Returns the entries of every app's `schedules.py`; a name that stands twice is a mistake."""
     entries: dict[str, Any] = {}
-    for package in ("config.kernel", "coupons", "campaigns", "analytics"):
+    for package in ("config.kernel", "users", "coupons", "campaigns", "analytics"):
         for name, entry in import_module(f"{package}.schedules").SCHEDULE.items():
             if name in entries:
                 raise ValueError(f"two beat entries are named {name!r}")

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from users.identifiers import EARLIEST_BIRTHDAY, is_email, is_phone, normalize_email, normalize_phone
 from users.models import User
+from users.services.code_delivery import sms_is_set_up
 
 MAXIMUM_NAME = 80
 MAXIMUM_IDENTIFIER = 254
@@ -78,6 +79,34 @@ class SignUpForm(forms.Form):
         """Returns the identifier as `email` and `phone`, one of them empty."""
         identifier = self.cleaned_data["identifier"]
         return {"email": identifier, "phone": ""} if is_email(identifier) else {"email": "", "phone": identifier}
+
+
+class OneTimeAddressForm(forms.Form):
+    """Where to send a one-time code."""
+
+    address = forms.CharField(
+        label=_("E-mail or phone"),
+        max_length=MAXIMUM_IDENTIFIER,
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not sms_is_set_up():
+            self.fields["address"].label = _("E-mail")
+
+    def clean_address(self) -> str:
+        return _clean_identifier(self.cleaned_data["address"])
+
+
+class OneTimeDigitsForm(forms.Form):
+    """The code that was sent."""
+
+    digits = forms.CharField(
+        label=_("Six-digit code"),
+        max_length=20,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}),
+    )
 
 
 class AccountForm(forms.Form):

@@ -56,6 +56,9 @@ GIFT_LASTS = timedelta(days=whole_number("GIFT_DAYS", default=3, minimum=1))
 # Wrong codes and wrong gift links a minute, after which a shopper, and an address, has to wait.
 WRONG_CODES_PER_SHOPPER = whole_number("WRONG_CODES_PER_SHOPPER", default=5, minimum=1)
 WRONG_CODES_PER_ADDRESS = whole_number("WRONG_CODES_PER_ADDRESS", default=5, minimum=1)
+# One-time codes an hour, to one phone or e-mail address and to all who share a network address.
+ONE_TIME_CODES_PER_PERSON = whole_number("ONE_TIME_CODES_PER_PERSON", default=5, minimum=1)
+ONE_TIME_CODES_PER_ADDRESS = whole_number("ONE_TIME_CODES_PER_ADDRESS", default=100, minimum=1)
 # Requests a minute, as many of them in one burst, by whom they come from: an application of the shop's backend, a
 # shopper, an address. Claims have a rate of their own, on pages and in the API.
 RATE_LIMITS = {
@@ -147,6 +150,8 @@ DATABASES = {"default": database()}
 
 # Redis makes things fast; what must not be lost is in the database.
 REDIS_URL = env.str("REDIS_URL", default="")
+# Claims of hot coupons that one process has in the database at a time while Redis, and with it the gate, is away.
+CLAIMS_WITHOUT_GATE = whole_number("CLAIMS_WITHOUT_GATE", default=4, minimum=1)
 if REDIS_URL:
     CACHES: dict[str, Any] = {
         "default": {
@@ -264,6 +269,10 @@ STORAGES = {
 EMAIL_CONFIG = email("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 EMAIL_TIMEOUT = 10
+# A function (phone, text) of the shop's own that hands a text message over, by its dotted path; none: no SMS.
+SMS_GATEWAY = env.str("SMS_GATEWAY", default="")
+# Only on a developer's machine: whoever reads the log gets in.
+ONE_TIME_CODES_IN_LOG = False
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Quan <coupons@localhost>")
 
 # Background work

@@ -22,6 +22,7 @@ from coupons.web.claiming import claim_once
 from coupons.web.conditions import terms_of
 from coupons.web.fitting import chosen_terms, fit_form
 from coupons.web.tickets import coupon_ticket
+from users.forms import OneTimeAddressForm
 from users.models import User
 from users.web.people import shopper_of, to_sign_in, wants_fragment
 
@@ -43,6 +44,7 @@ def coupon(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "ticket": ticket,
         "terms": terms_of(found),
         "is_page": True,
+        "quick": OneTimeAddressForm() if ticket.can_claim and shopper_of(request) is None else None,
         "fit": fit_form(found) if ticket.standing == "fit" else None,
     }
     return render(request, "coupons/coupon.html", context)

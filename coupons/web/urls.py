@@ -1,12 +1,14 @@
 from django.urls import path
 
-from coupons.web import checkout, coupon, gifts, red_packets, showcase, wallet
+from coupons.web import checkout, coupon, gifts, quick_claim, red_packets, showcase, wallet
 
 app_name = "coupons"
 urlpatterns = [
     path("", showcase.showcase, name="showcase"),
     path("coupons/<uuid:public_id>/", coupon.coupon, name="coupon"),
     path("coupons/<uuid:public_id>/claim/", coupon.claim, name="claim"),
+    path("coupons/<uuid:public_id>/quick/", quick_claim.QuickClaimView.as_view(), name="quick_claim"),
+    path("coupons/<uuid:public_id>/quick/code/", quick_claim.QuickClaimCodeView.as_view(), name="quick_claim_code"),
     path("wallet/", wallet.wallet, name="wallet"),
     path("wallet/code/", wallet.claim_code, name="claim_code"),
     path("code/", wallet.code, name="code"),

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from config.kernel.fields import EncryptedTextField
 from config.kernel.ids import uuid7
+
+LASTS = timedelta(minutes=10)
+MAXIMUM_WRONG_TRIES = 5
 
 
 class OneTimeCode(models.Model):
@@ -33,3 +38,12 @@ class OneTimeCode(models.Model):
 
     def __str__(self) -> str:
         return str(self.public_id)
+
+    @property
+    def tries_left(self) -> int:
+        """How many more wrong tries it takes until the code is over."""
+        return max(0, MAXIMUM_WRONG_TRIES - self.wrong_tries)
+
+    def is_open_at(self, now: datetime) -> bool:
+        """Tells whether the right digits would still be taken."""
+        return self.used_at is None and self.tries_left > 0 and now < self.expires_at

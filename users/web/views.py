@@ -29,6 +29,7 @@ from users.models import User
 from users.services.accounts import account_create, account_set_language, account_update
 
 BACKEND = "users.backends.IdentifierBackend"
+WAYS_IN = ("users:sign_in", "users:sign_up", "users:one_time_address", "users:one_time_digits")
 
 
 class BackToPageMixin(RedirectURLMixin):
@@ -36,7 +37,7 @@ class BackToPageMixin(RedirectURLMixin):
 
     def get_redirect_url(self, request: HttpRequest | None = None) -> str:
         url = super().get_redirect_url()
-        return "" if urlsplit(url).path in {reverse("users:sign_in"), reverse("users:sign_up")} else url
+        return "" if urlsplit(url).path in {reverse(name) for name in WAYS_IN} else url
 
 
 class SignInView(BackToPageMixin, LoginView):
