@@ -13,7 +13,7 @@ from coupons.enums import BenefitType, ScopeMode
 from coupons.errors import CartTooLarge, ProductUnknown
 from coupons.models import Claim, Product, ScopeEntry
 from coupons.offers import CartItem
-from coupons.services import quotes
+from coupons.services import quote_choice
 from coupons.services.claim_states import claim_revoke
 from coupons.services.quote_hints import hints_of
 from coupons.services.quotes import CartQuote, quote_cart
@@ -352,9 +352,9 @@ def test_a_huge_cart_and_wallet_are_judged_with_bounded_work(shopper: User, monk
         factories.make_claim(shopper=shopper)
     items = [cart_item(factories.make_product()) for _ in range(3)]
     priced = []
-    real = quotes.price_cart
-    monkeypatch.setattr(quotes, "price_cart", lambda *given: priced.append(given) or real(*given))
-    monkeypatch.setattr(quotes, "MAXIMUM_LINES_PRICED", 15)
+    real = quote_choice.price_cart
+    monkeypatch.setattr(quote_choice, "price_cart", lambda *given: priced.append(given) or real(*given))
+    monkeypatch.setattr(quote_choice, "MAXIMUM_LINES_PRICED", 15)
     result = quote(shopper, *items, claims=[])
     # Once for the quote, and five times three lines for the claims; the other seven are judged alone.
     assert len(priced) == 1 + 5
