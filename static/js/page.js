@@ -15,6 +15,17 @@ startCountdowns();
 showCartSize();
 onCartChange(showCartSize);
 
+// A second press must not cancel the answer to the first.
+document.body.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.hasAttribute("data-once")) return;
+  if (form.hasAttribute("data-sent")) event.preventDefault();
+  form.setAttribute("data-sent", "");
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) form.removeAttribute("data-sent");
+});
+
 document.body.addEventListener("htmx:responseError", (event) => {
   const sentences = {
     429: gettext("Too many requests. Please wait a moment."),
