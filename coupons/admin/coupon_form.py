@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.core.validators import MaxValueValidator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -24,9 +23,6 @@ from coupons.models.coupon_checks import figures_needed_by, figures_of
 
 # A coupon that thousands want in the same second is spread over rows that they do not queue for.
 RUSH_BUCKETS = 16
-
-# Ten years: more is mistyped, and far more would end beyond the calendar.
-LONGEST_DAYS = 3660
 
 STOCK_FIELDS = ("stock_is_unlimited", "stock_released", "stock_reserve", "expects_rush")
 
@@ -137,8 +133,6 @@ class CouponForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "usable_days" in self.fields:
-            self.fields["usable_days"].validators.append(MaxValueValidator(LONGEST_DAYS))
         if "handout" in self.fields and self.instance.handout != Handout.RED_PACKET:
             # A red packet brings its coupon along; one made here would never have shares.
             field: Any = self.fields["handout"]

@@ -98,6 +98,8 @@ class Claim(models.Model):
         ]
         indexes = [
             models.Index(fields=["shopper", "-claimed_at"], name="coupons_claim_wallet"),
+            # The dashboard counts what was claimed in a period.
+            models.Index(fields=["claimed_at"], name="coupons_claim_time"),
             # The expiry job and the reminders read only what is still available, in order of its end.
             models.Index(fields=["expires_at"], condition=Q(state=ClaimState.AVAILABLE), name="coupons_claim_expiring"),
         ]

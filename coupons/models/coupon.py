@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from coupons.models.stock import Stock
 
 
+# Ten years. A longer validity would end beyond the calendar and break every claim.
+MAXIMUM_DAYS = 3660
+
+
 class CouponQuerySet(models.QuerySet["Coupon"]):
     def published(self) -> CouponQuerySet:
         return self.filter(status=CouponStatus.PUBLISHED)
@@ -175,7 +179,9 @@ class Coupon(models.Model):
     # Using
     usable_from = models.DateTimeField(_("usable from"), null=True, blank=True)
     usable_until = models.DateTimeField(_("usable until"), null=True, blank=True)
-    usable_days = models.PositiveIntegerField(_("usable for days after claiming"), null=True, blank=True)
+    usable_days = models.PositiveIntegerField(
+        _("usable for days after claiming"), null=True, blank=True, validators=[MaxValueValidator(MAXIMUM_DAYS)]
+    )
 
     published_at = models.DateTimeField(_("published"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
@@ -223,7 +229,7 @@ class Coupon(models.Model):
             ),
             models.CheckConstraint(
                 condition=(Q(usable_until__isnull=False) | Q(usable_days__isnull=False))
-                & (Q(usable_days=None) | Q(usable_days__gt=0)),
+                & (Q(usable_days=None) | Q(usable_days__gt=0, usable_days__lte=MAXIMUM_DAYS)),
                 name="coupons_coupon_validity",
                 violation_error_message=_("Say until when the coupon is usable, or for how many days."),
             ),

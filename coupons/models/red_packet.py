@@ -180,7 +180,12 @@ class RedPacketShare(models.Model):
                 name="coupons_share_reserved",
             ),
         ]
-        indexes = [models.Index(fields=["packet"], condition=Q(claim=None), name="coupons_share_free")]
+        indexes = [
+            models.Index(fields=["packet"], condition=Q(claim=None), name="coupons_share_free"),
+            # An open page asks again and again who took what, and at the end who was the luckiest.
+            models.Index(fields=["packet", "-taken_at"], name="coupons_share_board"),
+            models.Index(fields=["packet", "-amount"], name="coupons_share_luckiest"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.packet} {self.number}: {self.amount}"
