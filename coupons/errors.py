@@ -46,6 +46,13 @@ class LimitReached(DomainError):
         return str(sentences.get(self.data.get("scope", ""), self.message))
 
 
+class ClaimInFlight(DomainError):
+    """Claims of this shopper that are being worked on fill the limit. Data: `retry_after`."""
+
+    code = "claim_in_flight"
+    message = _("Your claim of this coupon is being worked on. Look into your wallet in a moment.")
+
+
 class NotEligible(DomainError):
     """Data: `reason` (`new_shoppers_only`, `tag_needed`, `code_needed`, `not_claimable` or `account_closed`)."""
 

@@ -16,6 +16,11 @@ SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "reconcile gates": {
+        "task": "coupons.tasks.reconcile_gates",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "expire gifts": {
         "task": "coupons.tasks.expire_gifts",
         "schedule": 60.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from config.kernel.clock import database_now
-from coupons.services import code_batches, expiry, gifts, red_packets
+from coupons.services import code_batches, expiry, gate_reconciling, gifts, red_packets
 from coupons.services.release_batches import release_batches_open_due
 from coupons.services.waiting import waiting_grant_due
 
@@ -44,6 +44,12 @@ def expire_gifts() -> int:
 def close_red_packets() -> int:
     """Closes red packets whose time is over and returns what nobody grabbed; returns how many."""
     return red_packets.close_red_packets(now=database_now())
+
+
+@shared_task
+def reconcile_gates() -> int:
+    """Compares the gates of hot coupons with the database and repairs them; returns how many differences it found."""
+    return gate_reconciling.reconcile_gates(now=database_now()).total
 
 
 @shared_task

@@ -124,13 +124,16 @@ def coupons_on(order: Order) -> list[CouponOnOrder]:
 
 
 def coupon_known(*, public_id: UUID) -> Coupon:
-    """Returns a coupon that was ever published, with its key alone; whether it can be claimed is for the claim to say.
+    """Returns a coupon that was ever published, with its keys and how its stock is kept.
+
+    Whether it can be claimed is for the claim to say.
 
     Raises:
         NotFound: there is none, or it is still a draft.
     """
     # The claim reads the coupon inside its own transaction anyway, and a rush comes by here.
-    coupon = Coupon.objects.exclude(status=CouponStatus.DRAFT).filter(public_id=public_id).only("pk").first()
+    published = Coupon.objects.exclude(status=CouponStatus.DRAFT).select_related("stock")
+    coupon = published.only("public_id", "stock__bucket_count").filter(public_id=public_id).first()
     if coupon is None:
         raise NotFound(parameter="coupon")
     return coupon

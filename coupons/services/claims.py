@@ -27,6 +27,7 @@ from coupons.errors import (
 )
 from coupons.fitting import ChosenTerms, refuse_outside
 from coupons.models import Claim, ClaimCounter, ClaimEntry, Code, CodeUse, Coupon, Order, Stock, WaitingEntry
+from coupons.services.gate import Passage, gate_passed, tell_gate_of_claim
 from coupons.services.release_batches import release_batches_open
 from coupons.services.stock import stock_lock, stock_take_one
 from users.models import Tag, User
@@ -75,8 +76,9 @@ def claim_create(
 ) -> Claim:
     """Hands one claim of a coupon to a shopper.
 
-    One short transaction; after its commit the claim survives any crash. Faces wrap it in
-    `config.kernel.idempotency.run_once`. Locks are taken in the order shopper, day, stock.
+    A hot coupon's gate is asked first: it refuses what the database would refuse. The rest is one short transaction;
+    after its commit the claim survives any crash. Faces wrap it in `config.kernel.idempotency.run_once`. Locks are
+    taken in the order shopper, day, stock.
 
     Args:
         coupon: which one; its state is read anew inside the transaction.
@@ -89,9 +91,13 @@ def claim_create(
         NotEligible: the coupon is not meant for this shopper, or only with a code.
         LimitReached: this shopper's or this day's limit is used up.
         SoldOut: no stock is left.
-        Busy: the database could not give a lock in time; nothing was changed.
+        ClaimInFlight: claims of this shopper that are being worked on fill the limit.
+        Busy: the database could not give a lock in time, or too many ask it at once; nothing was changed.
     """
-    return _claim(shopper=shopper, coupon_id=coupon.pk, channel=channel, now=now, terms=terms)
+    if terms is not None:
+        return _claim(shopper=shopper, coupon_id=coupon.pk, channel=channel, now=now, passage=Passage(), terms=terms)
+    with gate_passed(coupon=coupon, shopper=shopper, now=now) as passage:
+        return _claim(shopper=shopper, coupon_id=coupon.pk, channel=channel, now=now, passage=passage)
 
 
 def claim_create_by_code(*, shopper: User, text: str, channel: ClaimChannel, now: datetime) -> Claim:
@@ -106,7 +112,7 @@ def claim_create_by_code(*, shopper: User, text: str, channel: ClaimChannel, now
     # A used-up code is as wrong as an unknown one, whatever else its coupon would say.
     if code is None or code.is_used_up or code.coupon.state(now) == CouponState.DRAFT:
         raise CodeInvalid
-    return _claim(shopper=shopper, coupon_id=code.coupon_id, channel=channel, now=now, code=code)
+    return _claim(shopper=shopper, coupon_id=code.coupon_id, channel=channel, now=now, passage=Passage(), code=code)
 
 
 def claim_create_for_waiting(*, shopper: User, coupon: Coupon, now: datetime) -> Claim:
@@ -115,7 +121,7 @@ def claim_create_for_waiting(*, shopper: User, coupon: Coupon, now: datetime) ->
     Raises:
         The errors of `claim_create`.
     """
-    return _claim(shopper=shopper, coupon_id=coupon.pk, channel=ClaimChannel.WAITING_LIST, now=now)
+    return _claim(shopper=shopper, coupon_id=coupon.pk, channel=ClaimChannel.WAITING_LIST, now=now, passage=Passage())
 
 
 def refuse_unless_claimable(*, coupon: Coupon, shopper: User, now: datetime) -> None:
@@ -152,18 +158,21 @@ def _claim(
     coupon_id: int,
     channel: ClaimChannel,
     now: datetime,
+    passage: Passage,
     code: Code | None = None,
     terms: ChosenTerms | None = None,
 ) -> Claim:
     with busy_when_locked(), transaction.atomic():
         # Read inside the transaction: one that begins after a pause was committed sees the pause.
         coupon, stock, left = coupon_with_stock(coupon_id)
+        is_sold_out = not stock.is_unlimited and not left
+        passage.database_said(coupon, is_sold_out=is_sold_out, has_envelope=bool(vars(coupon)["has_envelope"]), now=now)
         _refuse_unless_open(coupon, now)
         _refuse_unless_handed_out(coupon, with_code=code is not None)
         refuse_unless_in_audience(coupon, shopper, now)
         _refuse_unless_fitting(coupon, terms)
         # A look without locks that spares most of a sold-out rush the rest; zero here is zero in truth.
-        if not stock.is_unlimited and not left:
+        if is_sold_out:
             raise SoldOut
         is_overtaking = bool(vars(coupon)["is_waited_for"]) and channel != ClaimChannel.WAITING_LIST
         if is_overtaking and not stock_beyond_waiting(coupon_id=coupon_id):
@@ -179,6 +188,7 @@ def _claim(
             )
         # Last, so that the row which everybody wants is held no longer than the commit takes.
         stock_take_one(coupon_id=coupon.pk, stock=stock)
+        tell_gate_of_claim(coupon=coupon, stock=stock, claim=claim)
         return claim
 
 

@@ -12,6 +12,7 @@ from config.kernel.locks import busy_when_locked
 from coupons.enums import StockMovementKind
 from coupons.errors import SoldOut, StockTooSmall, StockUnlimited
 from coupons.models import Coupon, ReleaseBatch, Stock, StockBucket, StockMovement
+from coupons.services.gate import tell_gate_of_stock
 from users.models import User
 
 
@@ -185,6 +186,7 @@ def _release(
 ) -> None:
     if quantity < 1:
         raise StockTooSmall(remaining=quantity)
+    tell_gate_of_stock(public_id=stock.coupon.public_id, stock=stock)
     share, rest = divmod(quantity, stock.bucket_count)
     for bucket in StockBucket.objects.filter(coupon_id=stock.coupon_id).order_by("pk"):
         added = share + (1 if bucket.number < rest else 0)

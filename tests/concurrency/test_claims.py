@@ -71,7 +71,9 @@ def test_one_shopper_and_two_hundred_parallel_claims(limit: int) -> None:
     coupon = factories.make_coupon(stock=1000, bucket_count=16, limit_per_shopper=limit)
     shopper = factories.make_shopper()
     results = rush([partial(claim, coupon, shopper)] * 200)
-    assert tally(results) == {"done": limit, "LimitReached": 200 - limit}
+    assert tally(results)["done"] == limit
+    # While the first ones are being worked on, the gate says so to those behind them.
+    assert set(tally(results)) <= {"done", "LimitReached", "ClaimInFlight"}
     assert_invariants(coupon)
 
 

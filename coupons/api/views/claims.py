@@ -20,6 +20,7 @@ from coupons.api.addresses import address_to_count
 from coupons.api.serializers.claims import ClaimCreateSerializer, ClaimQuerySerializer, ClaimSerializer
 from coupons.enums import ClaimChannel
 from coupons.errors import (
+    ClaimInFlight,
     CodeInvalid,
     Ended,
     LimitReached,
@@ -85,6 +86,7 @@ class ClaimsView(ApiView):
             Ended(),
             Paused(),
             LimitReached(limit=1, scope="day", resets_at=TOMORROW),
+            ClaimInFlight(retry_after=2),
             NotEligible(reason="new_shoppers_only"),
             CodeInvalid(),
             TooManyWrongCodes(retry_after=42),

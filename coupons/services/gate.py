@@ -1,0 +1,171 @@
+"""Claims of a hot coupon pass the gate before they cost the database anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from functools import cache, partial
+from threading import BoundedSemaphore
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from config.kernel.clock import shop_date, start_of_shop_day
+from config.kernel.errors import Busy
+from coupons.enums import AudienceKind, CouponState, Handout
+from coupons.errors import ClaimInFlight, LimitReached, NotStarted, SoldOut
+from coupons.gate import Entry, Gate, GateAway, Word, is_configured
+from coupons.models import Claim, Coupon, Stock
+from users.models import User
+
+# How long a claim waits for its turn while the gate is away, in seconds.
+TURN_SECONDS = 1.0
+
+
+class Passage:
+    """What one claim tells the gate on its way through the database; nothing when it did not come by a gate."""
+
+    def __init__(self, gate: Gate | None = None, entry: Entry | None = None) -> None:
+        self._gate = gate
+        self._entry = entry
+
+    def database_said(self, coupon: Coupon, *, is_sold_out: bool, has_envelope: bool, now: datetime) -> None:
+        """Brings the gate the word of the database, if it wants one or nothing is left.
+
+        Args:
+            is_sold_out: whether no unit is left; what is kept for a waiting list is left.
+        """
+        if self._gate is None or self._entry is None or not (self._entry.is_word_wanted or is_sold_out):
+            return
+        word = word_of(coupon, is_sold_out=is_sold_out, has_envelope=has_envelope, now=now)
+        with suppress(GateAway):
+            self._gate.confirm(word, epoch=self._entry.epoch)
+
+    def limit_reached(self, refusal: LimitReached, *, shopper: User, now: datetime) -> None:
+        """Tells the gate which limit it was."""
+        if self._gate is None:
+            return
+        limit, scope = refusal.data["limit"], refusal.data["scope"]
+        with suppress(GateAway):
+            if scope == "shopper":
+                self._gate.note_claimed(shopper=shopper.pk, claimed=limit)
+            else:
+                whose = shopper.pk if scope == "shopper_day" else None
+                self._gate.note_full(shopper=whose, day=shop_date(now), limit=limit)
+
+
+@contextmanager
+def gate_passed(*, coupon: Coupon, shopper: User, now: datetime) -> Iterator[Passage]:
+    """Lets a claim on to the database, unless the gate knows that it would be refused there.
+
+    A cold coupon has no gate. While Redis is away, so many claims of hot coupons as `CLAIMS_WITHOUT_GATE` says are in
+    the database at a time, in each process.
+
+    Args:
+        coupon: with its stock, as it was read some time ago.
+        now: the database's time.
+
+    Raises:
+        NotStarted, SoldOut, LimitReached: as the database would say.
+        ClaimInFlight: claims of this shopper that are being worked on fill the limit.
+        Busy: the gate is away, and too many are in the database already.
+    """
+    stock: Stock | None = getattr(coupon, "stock", None)
+    # A closed account has to hear that first.
+    if stock is None or stock.bucket_count == 1 or not is_configured() or not shopper.is_active:
+        yield Passage()
+        return
+    gate = Gate(coupon.public_id)
+    try:
+        entry = gate.enter(shopper=shopper.pk, now=now, day=shop_date(now))
+    except GateAway:
+        with _turn_without_gate():
+            yield Passage()
+        return
+    _refuse(entry, now)
+    passage = Passage(gate, entry)
+    try:
+        yield passage
+    except LimitReached as refusal:
+        passage.limit_reached(refusal, shopper=shopper, now=now)
+        raise
+    finally:
+        # Also when all went well: until the caller's transaction has committed, the shopper's counter in the
+        # database makes a second claim wait, and after a rollback no place is left behind.
+        with suppress(GateAway):
+            gate.leave(shopper=shopper.pk, token=entry.token)
+
+
+def tell_gate_of_claim(*, coupon: Coupon, stock: Stock, claim: Claim) -> None:
+    """Lets the gate know of a claim as soon as it is committed."""
+    if stock.bucket_count > 1 and is_configured() and claim.ordinal is not None:
+        note = partial(Gate(coupon.public_id).note_claimed, shopper=claim.shopper_id, claimed=claim.ordinal)
+        transaction.on_commit(partial(_tell, note))
+
+
+def tell_gate_of_stock(*, public_id: UUID, stock: Stock) -> None:
+    """Makes the gate ask anew what is left, before a change of stock is committed and after.
+
+    Call it inside the transaction of the change. From now until its commit nobody hears "sold out" from the gate.
+    """
+    if stock.bucket_count > 1 and is_configured():
+        gate = Gate(public_id)
+        _tell(gate.stock_changes)
+        transaction.on_commit(partial(_tell, gate.stock_changed))
+
+
+def word_of(coupon: Coupon, *, is_sold_out: bool, has_envelope: bool, now: datetime) -> Word:
+    """Returns what the gate should know of a coupon that was just read."""
+    return Word(
+        is_plain=(
+            coupon.state(now) in (CouponState.LIVE, CouponState.SCHEDULED)
+            and coupon.handout == Handout.SHOWCASE
+            and coupon.audience == AudienceKind.EVERYONE
+            and not has_envelope
+        ),
+        opens_at=coupon.claim_starts_at,
+        is_sold_out=is_sold_out,
+        limit=coupon.limit_per_shopper,
+        limit_on_day=coupon.limit_per_shopper_per_day,
+        limit_per_day=coupon.limit_per_day,
+    )
+
+
+def _refuse(entry: Entry, now: datetime) -> None:
+    match entry.outcome:
+        case "enter":
+            return
+        case "not_started":
+            raise NotStarted(starts_at=entry.opens_at)
+        case "sold_out":
+            raise SoldOut
+        case "shopper":
+            raise LimitReached(limit=entry.number, scope="shopper")
+        case "in_flight":
+            raise ClaimInFlight(retry_after=max(1, -(-entry.number // 1000)))
+        case scope:
+            tomorrow = start_of_shop_day(shop_date(now) + timedelta(days=1))
+            raise LimitReached(limit=entry.number, scope=scope, resets_at=tomorrow)
+
+
+@contextmanager
+def _turn_without_gate() -> Iterator[None]:
+    turns = _turns(settings.CLAIMS_WITHOUT_GATE)
+    if not turns.acquire(timeout=TURN_SECONDS):
+        raise Busy
+    try:
+        yield
+    finally:
+        turns.release()
+
+
+@cache
+def _turns(count: int) -> BoundedSemaphore:
+    return BoundedSemaphore(count)
+
+
+def _tell(note: Callable[[], object]) -> None:
+    with suppress(GateAway):
+        note()
