@@ -226,6 +226,14 @@ PRODUCT: dict[str, Any] = {
     "category": "fluid-milk",
 }
 
+WAITING: dict[str, Any] = {
+    "coupon": COUPON_ID,
+    "state": "waiting",
+    "position": 12,
+    "joined_at": "2026-11-21T04:00:00Z",
+    "claim": None,
+}
+
 PACKET_ID = "0197a3c2-7dac-7f55-8e60-3b4c5d6e7f80"
 
 RED_PACKET_SHARE: dict[str, Any] = {

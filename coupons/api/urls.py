@@ -1,10 +1,11 @@
 from django.urls import path
 
-from coupons.api.views import catalogue, checkout, claims, gifts, quotes, red_packets
+from coupons.api.views import catalogue, checkout, claims, gifts, quotes, red_packets, waiting
 
 urlpatterns = [
     path("coupons", catalogue.CouponsView.as_view(), name="coupons"),
     path("coupons/<uuid:public_id>", catalogue.CouponView.as_view(), name="coupon"),
+    path("coupons/<uuid:public_id>/waiting", waiting.WaitingView.as_view(), name="waiting"),
     path("products", catalogue.ProductsView.as_view(), name="products"),
     path("claims", claims.ClaimsView.as_view(), name="claims"),
     path("claims/<uuid:public_id>", claims.ClaimView.as_view(), name="claim"),

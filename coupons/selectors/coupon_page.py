@@ -13,6 +13,7 @@ from config.kernel.errors import NotFound
 from coupons.enums import CouponStatus, ScopeMode
 from coupons.models import Coupon, ScopeEntry
 from coupons.selectors.showcase import with_ticket_facts
+from coupons.selectors.waiting import waiting_entry_of, waiting_position
 from users.models import User
 
 # A coupon may count thousands of products; a person reads the first few.
@@ -28,7 +29,7 @@ class ScopeNames:
 
 
 def coupon_shown(*, public_id: UUID, shopper: User | None, now: datetime) -> Coupon:
-    """Returns a coupon that was ever published, with what its ticket shows.
+    """Returns a coupon that was ever published, with what its ticket shows and the shopper's place in its queue.
 
     Raises:
         NotFound: there is none, or it is a draft.
@@ -37,6 +38,9 @@ def coupon_shown(*, public_id: UUID, shopper: User | None, now: datetime) -> Cou
     coupon = with_ticket_facts(published, now=now, shopper=shopper).first()
     if coupon is None:
         raise NotFound
+    if coupon.is_waited_for_by_shopper:  # type: ignore[attr-defined]  # annotated
+        entry = waiting_entry_of(coupon=coupon, shopper=shopper)
+        coupon.waiting_position = waiting_position(entry) if entry else None  # type: ignore[attr-defined]
     return coupon
 
 

@@ -21,8 +21,8 @@ from django.db.models import (
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
-from coupons.enums import Handout, ScopeMode
-from coupons.models import Category, ClaimCounter, Coupon, ScopeEntry, StockBucket
+from coupons.enums import Handout, ScopeMode, WaitingState
+from coupons.models import Category, ClaimCounter, Coupon, ScopeEntry, StockBucket, WaitingEntry
 from users.models import User
 
 SORTS = ("recommended", "ending", "newest", "discount")
@@ -39,7 +39,7 @@ def showcase_coupons(
 ) -> QuerySet[Coupon]:
     """Returns the coupons that anybody may look at: live and scheduled ones that need no code.
 
-    Each carries `remaining` (None without a limit), `claimed_by_shopper` and `is_live`.
+    Each carries `remaining` (None without a limit), `claimed_by_shopper`, `is_waited_for_by_shopper` and `is_live`.
 
     Args:
         category_key: only coupons that count products of this category, or of the whole shop.
@@ -67,11 +67,13 @@ def visible_coupons(*, now: datetime, shopper: User | None = None) -> QuerySet[C
 
 
 def with_ticket_facts(coupons: QuerySet[Coupon], *, now: datetime, shopper: User | None = None) -> QuerySet[Coupon]:
-    """Adds `remaining` (None without a limit), `claimed_by_shopper` and `is_live` to coupons."""
+    """Adds `remaining` (None without a limit), `claimed_by_shopper`, `is_waited_for_by_shopper` and `is_live`."""
     claimed = ClaimCounter.objects.filter(coupon=OuterRef("pk"), shopper=shopper).values("claimed")
+    waiting = WaitingEntry.objects.filter(coupon=OuterRef("pk"), shopper=shopper, state=WaitingState.WAITING)
     annotated = coupons.annotate(
         remaining=remaining_stock(),
         claimed_by_shopper=Coalesce(Subquery(claimed), 0) if shopper else Value(0, output_field=IntegerField()),
+        is_waited_for_by_shopper=Exists(waiting) if shopper else Value(False, output_field=BooleanField()),
         is_live=Case(When(claim_starts_at__lte=now, then=True), default=False, output_field=BooleanField()),
     )
     return annotated.select_related("stock", "envelope", "gift_product").prefetch_related("tiers")

@@ -28,11 +28,20 @@ class CouponTicket:
     remaining: int | None
     percent_claimed: int | None
     ends_soon: bool
+    is_waiting: bool
+    # Known on the coupon's own page.
+    waiting_position: int | None
     key: str
 
     @property
     def can_claim(self) -> bool:
         return self.standing == "open"
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether the coupon has a waiting list: whoever fits it or types a code cannot be granted one."""
+        coupon = self.coupon
+        return self.standing == "sold_out" and coupon.handout == Handout.SHOWCASE and not coupon.is_fitted
 
     @property
     def is_dimmed(self) -> bool:
@@ -68,6 +77,7 @@ def coupon_ticket(coupon: Coupon, *, now: datetime) -> CouponTicket:
     """Returns the ticket of a coupon that carries the facts of `coupons.selectors.showcase.with_ticket_facts`."""
     remaining: int | None = coupon.remaining  # type: ignore[attr-defined]  # annotated
     claimed: int = coupon.claimed_by_shopper  # type: ignore[attr-defined]  # annotated
+    is_waiting: bool = coupon.is_waited_for_by_shopper  # type: ignore[attr-defined]  # annotated
     stock = getattr(coupon, "stock", None)
     released = stock.released if stock is not None else 0
     percent = None
@@ -76,11 +86,13 @@ def coupon_ticket(coupon: Coupon, *, now: datetime) -> CouponTicket:
         percent = 100 if not remaining else min(99, -(-100 * (released - remaining) // released))
     return CouponTicket(
         coupon=coupon,
-        standing=_standing(coupon, remaining, claimed, now),
+        standing=_standing(coupon, 0 if is_waiting else remaining, claimed, now),
         claimed=claimed,
         remaining=remaining,
         percent_claimed=percent,
         ends_soon=coupon.claim_ends_at - now <= COUNTDOWN_FROM,
+        is_waiting=is_waiting,
+        waiting_position=getattr(coupon, "waiting_position", None),
         key=str(uuid4()),
     )
 

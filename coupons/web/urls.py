@@ -1,6 +1,6 @@
 from django.urls import path
 
-from coupons.web import checkout, coupon, gifts, quick_claim, red_packets, showcase, wallet
+from coupons.web import checkout, coupon, gifts, quick_claim, red_packets, showcase, waiting, wallet
 
 app_name = "coupons"
 urlpatterns = [
@@ -9,6 +9,8 @@ urlpatterns = [
     path("coupons/<uuid:public_id>/claim/", coupon.claim, name="claim"),
     path("coupons/<uuid:public_id>/quick/", quick_claim.QuickClaimView.as_view(), name="quick_claim"),
     path("coupons/<uuid:public_id>/quick/code/", quick_claim.QuickClaimCodeView.as_view(), name="quick_claim_code"),
+    path("coupons/<uuid:public_id>/waiting/join/", waiting.join, name="waiting_join"),
+    path("coupons/<uuid:public_id>/waiting/leave/", waiting.leave, name="waiting_leave"),
     path("wallet/", wallet.wallet, name="wallet"),
     path("wallet/code/", wallet.claim_code, name="claim_code"),
     path("code/", wallet.code, name="code"),

@@ -37,6 +37,7 @@ class Shop:
     claim: Claim
     order: str
     gift: str
+    sold_out: Coupon
 
 
 @pytest.fixture
@@ -44,7 +45,9 @@ def shop(shopper: User) -> Shop:
     product, claim = make_product(), make_claim(shopper=shopper)
     order = post(api_client_for(shopper), "orders", {"reference": "SO-1", "lines": line(product), "claims": []}).json()
     gift = post(api_client_for(shopper), f"claims/{make_claim(shopper=shopper).public_id}/gift", {}).json()
-    return Shop(shopper, make_coupon(limit_per_shopper=50), product, claim, order["id"], gift["id"])
+    return Shop(
+        shopper, make_coupon(limit_per_shopper=50), product, claim, order["id"], gift["id"], make_coupon(stock=0)
+    )
 
 
 def line(product: Product) -> list[dict[str, Any]]:
@@ -58,6 +61,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
     bodies: dict[str, Any] = {
         "POST claims": {"coupon": str(shop.coupon.public_id), **named},
         "POST claims/{claim}/gift": named,
+        "POST coupons/{sold_out}/waiting": named,
         "POST quotes": {"lines": line(shop.product), "claims": [str(shop.claim.public_id)], **named},
         "POST orders": {
             "reference": new_key(),
@@ -70,7 +74,15 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
         "PUT shoppers/c-1": {"language": "en"},
     }
     method, path = endpoint.split()
-    path = path.format(coupon=shop.coupon.public_id, claim=shop.claim.public_id, order=shop.order, gift=shop.gift)
+    path = path.format(
+        coupon=shop.coupon.public_id,
+        claim=shop.claim.public_id,
+        order=shop.order,
+        gift=shop.gift,
+        sold_out=shop.sold_out.public_id,
+    )
+    if named and endpoint in ("GET coupons/{sold_out}/waiting", "DELETE coupons/{sold_out}/waiting"):
+        path += f"?shopper={shop.owner.public_id}"
     body = bodies.get(endpoint)
     return client.generic(
         method,
@@ -84,6 +96,9 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
 SCOPE_OF = {
     "GET coupons": "coupons:read",
     "GET coupons/{coupon}": "coupons:read",
+    "GET coupons/{sold_out}/waiting": "claims:read",
+    "POST coupons/{sold_out}/waiting": "claims:write",
+    "DELETE coupons/{sold_out}/waiting": "claims:write",
     "GET products": "coupons:read",
     "GET claims": "claims:read",
     "GET claims/{claim}": "claims:read",

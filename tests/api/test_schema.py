@@ -14,7 +14,7 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 from rest_framework.test import APIClient
 
-from tests.api.calls import get, post, put
+from tests.api.calls import API, get, post, put
 from tests.factories import make_claim, make_coupon, make_product, make_red_packet
 from users.models import User
 
@@ -86,6 +86,7 @@ def test_every_answer_is_what_the_schema_says(schema: dict[str, Any], shopper: U
     claim, product, coupon = make_claim(shopper=shopper), make_product(), make_coupon()
     cart = {"lines": [{"sku": product.sku, "quantity": 2}], "claims": [str(claim.public_id)]}
     order, packet = post(shopper_client, "orders", {**cart, "reference": "SO-1"}), make_red_packet()
+    waiting = f"coupons/{make_coupon(stock=0).public_id}/waiting"
     answers = {
         ("get", "coupons"): get(shopper_client, "coupons"),
         ("get", "coupons/{public_id}"): get(shopper_client, f"coupons/{coupon.public_id}"),
@@ -102,6 +103,9 @@ def test_every_answer_is_what_the_schema_says(schema: dict[str, Any], shopper: U
         ("post", "orders/{public_id}/refund"): post(shopper_client, f"orders/{order.json()['id']}/refund"),
         ("post", "red-packets/{public_id}/grab"): post(shopper_client, f"red-packets/{packet.public_id}/grab", {}),
         ("get", "red-packets/{public_id}"): get(shopper_client, f"red-packets/{packet.public_id}"),
+        ("post", "coupons/{public_id}/waiting"): post(shopper_client, waiting),
+        ("get", "coupons/{public_id}/waiting"): get(shopper_client, waiting),
+        ("delete", "coupons/{public_id}/waiting"): shopper_client.delete(f"{API}/{waiting}"),
         ("get", "claims/{public_id} "): get(shopper_client, "claims/00000000-0000-0000-0000-000000000000"),
     }
 

@@ -149,6 +149,7 @@ class TestTickets:
     def ticket(self, remaining: int | None = 5, claimed: int = 0, **fields):
         coupon = factories.make_coupon(stock=fields.pop("stock", 10), **fields)
         coupon.remaining, coupon.claimed_by_shopper = remaining, claimed
+        coupon.is_waited_for_by_shopper = False
         return coupon_ticket(coupon, now=NOW)
 
     @pytest.mark.parametrize(
