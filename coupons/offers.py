@@ -104,6 +104,7 @@ def cart_of(
             for item in items
         ),
         shipping=shipping,
+        shipping_tax_rate=settings.SHOP_SHIPPING_TAX,
         prices_include_tax=settings.SHOP_PRICES_INCLUDE_TAX,
         buyer=buyer,
         channel=channel.strip().casefold(),

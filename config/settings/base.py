@@ -43,6 +43,8 @@ SHOP_URL = env.str("SHOP_URL", default="http://127.0.0.1:8000").rstrip("/")
 SHOP_CURRENCY = currency("SHOP_CURRENCY", default="CNY")
 # Whether prices contain their tax, or it is added to what is paid.
 SHOP_PRICES_INCLUDE_TAX = boolean("SHOP_PRICES_INCLUDE_TAX", default=True)
+# In hundredths of a percent.
+SHOP_SHIPPING_TAX = whole_number("SHOP_SHIPPING_TAX", default=0)
 # Lets a signed-in shopper place, pay and cancel orders on the demo cart; a real shop does that by API.
 DEMO_CHECKOUT = boolean("DEMO_CHECKOUT", default=False)
 # What the demo cart asks for delivery, in minor units; a real shop says it with every quote and order.

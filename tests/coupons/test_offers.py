@@ -355,6 +355,15 @@ def test_tax_is_in_the_price_or_added_to_it(milk: Product, settings: Any) -> Non
     assert [(each.payable, each.tax) for each in priced] == [(10_00, 57), (10_60, 60)]
 
 
+def test_shipping_is_taxed_at_the_shops_rate(milk: Product, settings: Any) -> None:
+    settings.SHOP_SHIPPING_TAX = 6_00
+    items = read_items([CartItem(sku=milk.sku, quantity=1)])
+    contained = price_cart(cart_of(items, shipping=10_60), [], NOW)
+    settings.SHOP_PRICES_INCLUDE_TAX = False
+    added = price_cart(cart_of(items, shipping=10_00), [], NOW)
+    assert [(each.payable, each.shipping_tax) for each in (contained, added)] == [(20_60, 60), (20_60, 60)]
+
+
 def test_an_application_is_the_engines_own() -> None:
     offer = offer_of(factories.make_claim(amount_off=1, application="cheapest_unit"))
     assert offer.benefit.application is Application.CHEAPEST_UNIT  # type: ignore[attr-defined]
