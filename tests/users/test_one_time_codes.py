@@ -8,12 +8,13 @@ from uuid import uuid4
 import pytest
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 from pytest_django import Settings
 
 from config.kernel.clock import database_now
+from config.kernel.errors import Busy
 from tests import factories
 from tests.factories import NOW
 from tests.users.codes import HOME, MEI, last_digits, send, stored, use, wrong
@@ -98,6 +99,16 @@ class TestSending:
             with pytest.raises(CodeNotSent):
                 one_time_code_send(identifier=MEI, address=HOME, now=NOW)
         assert not OneTimeCode.objects.exists()
+
+    def test_neither_does_one_that_the_database_did_not_take(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(**_fields: object) -> None:
+            raise OperationalError
+
+        with monkeypatch.context() as broken:
+            broken.setattr(OneTimeCode.objects, "create", refuse)
+            with pytest.raises(Busy):
+                send()
+        assert send()
 
     def test_the_same_work_whether_or_not_somebody_is_registered(self) -> None:
         factories.make_shopper(email=MEI)

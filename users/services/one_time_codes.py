@@ -18,6 +18,7 @@ from django.db import IntegrityError, transaction
 
 from config.kernel.addresses import network_of
 from config.kernel.crypto import blind_index
+from config.kernel.errors import Busy
 from config.kernel.ids import uuid7
 from config.kernel.locks import busy_when_locked
 from config.kernel.throttle import throttle
@@ -47,29 +48,16 @@ def one_time_code_send(*, identifier: str, address: str, now: datetime) -> UUID:
     Raises:
         TooManyCodes: with `retry_after`; another one so soon, or too many within an hour.
         SmsNotSetUp: a phone number, and the shop has no gateway.
-        CodeNotSent: the mail server or the gateway did not take it; it counts for nothing.
+        CodeNotSent, Busy: the mail server, the gateway or the database did not take it; it counts for nothing.
     """
     if not is_email(identifier) and not sms_is_set_up():
         raise SmsNotSetUp
     counted = _count(identifier, address)
-    digits = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
-    public_id = uuid7()
-    with busy_when_locked():
-        code = OneTimeCode.objects.create(
-            public_id=public_id,
-            address=identifier,
-            checksum=_checksum(public_id, digits),
-            sent_at=now,
-            expires_at=now + LASTS,
-        )
     try:
-        code_deliver(identifier=identifier, digits=digits)
-    except CodeNotSent:
-        code.delete()
-        for key in counted:
-            throttle.give_back(key)
+        return _send(identifier, now)
+    except (CodeNotSent, Busy):
+        _give_back(counted)
         raise
-    return public_id
 
 
 def one_time_code_use(*, public_id: UUID, digits: str, language: str, now: datetime) -> User:
@@ -110,6 +98,25 @@ def one_time_codes_forget(*, now: datetime) -> int:
     return OneTimeCode.objects.filter(expires_at__lt=now - KEPT_FOR).delete()[0]
 
 
+def _send(identifier: str, now: datetime) -> UUID:
+    digits = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+    public_id = uuid7()
+    with busy_when_locked():
+        code = OneTimeCode.objects.create(
+            public_id=public_id,
+            address=identifier,
+            checksum=_checksum(public_id, digits),
+            sent_at=now,
+            expires_at=now + LASTS,
+        )
+        try:
+            code_deliver(identifier=identifier, digits=digits)
+        except CodeNotSent:
+            code.delete()
+            raise
+    return public_id
+
+
 def _count(identifier: str, address: str) -> list[str]:
     person = blind_index(identifier, key=settings.BLIND_INDEX_KEY, context="one-time code")
     limits = [
@@ -121,11 +128,15 @@ def _count(identifier: str, address: str) -> list[str]:
     for key, limit, window in limits:
         retry_after = throttle.hit(key, limit=limit, window=window)
         if retry_after is not None:
-            for each in counted:
-                throttle.give_back(each)
+            _give_back(counted)
             raise TooManyCodes(retry_after=retry_after)
         counted.append(key)
     return counted
+
+
+def _give_back(keys: list[str]) -> None:
+    for key in keys:
+        throttle.give_back(key)
 
 
 def _account_of(identifier: str, language: str, now: datetime) -> User:
