@@ -174,23 +174,34 @@ class Gate:
             yield {None if field == EVERYBODY else int(field): _full_day(value) for field, value in found.items()}
 
     def known_claims(self, shoppers: Sequence[int]) -> dict[int, int]:
-        """Returns how many claims the gate knows of each shopper who holds no place at this moment."""
+        """Returns how many claims the gate knows of each shopper."""
+        if not shoppers:
+            return {}
+        known = connection.ask(lambda redis: redis.hmget(self._holders, [str(shopper) for shopper in shoppers]))
+        return {shopper: int(claimed or 0) for shopper, claimed in zip(shoppers, known, strict=True)}
 
-        def question(redis: Redis) -> list[object]:
+    def not_being_served(self, shoppers: Sequence[int]) -> list[int]:
+        """Returns those of the shoppers who hold no place at this moment."""
+
+        def question(redis: Redis) -> list[int]:
             pipeline = redis.pipeline(transaction=False)
-            pipeline.hmget(self._holders, [str(shopper) for shopper in shoppers])
             for shopper in shoppers:
                 pipeline.exists(self._places_of(shopper))
             return pipeline.execute()
 
-        if not shoppers:
-            return {}
-        known, *places = connection.ask(question)
-        return {
-            shopper: int(claimed or 0)
-            for shopper, claimed, is_served in zip(shoppers, known, places, strict=True)
-            if not is_served
-        }
+        served = connection.ask(question) if shoppers else []
+        return [shopper for shopper, is_served in zip(shoppers, served, strict=True) if not is_served]
+
+    def keep(self) -> None:
+        """Keeps what is known for another day."""
+
+        def question(redis: Redis) -> list[int]:
+            pipeline = redis.pipeline(transaction=False)
+            for key in (self._word, self._holders, self._full):
+                pipeline.pexpire(key, KEPT_MILLISECONDS)
+            return pipeline.execute()
+
+        connection.ask(question)
 
     def raise_claims(self, claims: Mapping[int, int]) -> None:
         """Notes how many claims shoppers have made, committed."""

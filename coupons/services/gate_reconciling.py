@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime
 from itertools import islice
@@ -88,6 +88,7 @@ def gate_reconcile(*, coupon: Coupon, now: datetime) -> Drift:
         GateAway: Redis does not answer.
     """
     gate = Gate(coupon.public_id)
+    gate.keep()
     return Drift(
         sold_out=_renew_word(gate, coupon, now),
         too_many=_lower_claims(gate, coupon),
@@ -120,12 +121,17 @@ def _lower_claims(gate: Gate, coupon: Coupon) -> int:
 def _raise_claims(gate: Gate, coupon: Coupon) -> int:
     wrong = 0
     for made in _in_chunks(_counters(coupon)):
-        known = gate.known_claims(list(made))
-        missing = {shopper: made[shopper] for shopper, claimed in known.items() if claimed < made[shopper]}
+        # Asked again after it is known that nobody is serving them: what was under way has been noted by then.
+        missing = _known_too_few(gate, gate.not_being_served(list(_known_too_few(gate, made, made))), made)
         if missing:
             gate.raise_claims(missing)
             wrong += len(missing)
     return wrong
+
+
+def _known_too_few(gate: Gate, shoppers: Iterable[int], made: dict[int, int]) -> dict[int, int]:
+    known = gate.known_claims(list(shoppers))
+    return {shopper: made[shopper] for shopper, claimed in known.items() if claimed < made[shopper]}
 
 
 def _forget_full_days(gate: Gate, coupon: Coupon) -> int:

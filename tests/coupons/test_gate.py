@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django_redis import get_redis_connection
 from pytest_django import Settings
 from redis.crc import key_slot
+from rest_framework.test import APIClient
 
 from config.kernel.breaker import CircuitBreaker
 from config.kernel.clock import shop_date
@@ -32,6 +33,7 @@ from coupons.services.gate_reconciling import Drift, reconcile_gates
 from coupons.services.stock import stock_top_up
 from coupons.tasks import reconcile_gates as reconcile_task
 from tests import factories
+from tests.api.calls import assert_problem, post
 from tests.factories import NOW
 from users.models import User
 
@@ -271,6 +273,25 @@ class TestPlaces:
         assert claim(coupon, shopper)
 
 
+class TestBehindTheApi:
+    def test_a_retry_gets_its_answer_though_the_gate_would_refuse_it(self, shopper_client: APIClient) -> None:
+        body = {"coupon": str(hot_coupon(stock=1).public_id)}
+        first = post(shopper_client, "claims", body, key="once")
+        assert first.status_code == 201
+        for _try in range(2):
+            assert post(shopper_client, "claims", body, key="other").json()["code"] in {"sold_out", "limit_reached"}
+        again = post(shopper_client, "claims", body, key="once")
+        assert (again.status_code, again.json()) == (201, first.json())
+
+    def test_who_is_being_served_hears_when_to_come_back(self, shopper: User, shopper_client: APIClient) -> None:
+        coupon = hot_coupon()
+        claim(coupon)
+        enter(coupon, shopper)
+        answer = post(shopper_client, "claims", {"coupon": str(coupon.public_id)})
+        assert_problem(answer, 409, "claim_in_flight")
+        assert 1 <= int(answer["Retry-After"]) <= 5
+
+
 class TestStanding:
     def test_a_cold_coupon_has_no_gate(self, shopper: User, redis: Any) -> None:
         claim(factories.make_coupon(), shopper)
@@ -353,6 +374,12 @@ class TestReconciling:
         assert reconcile_gates(now=NOW) == Drift()
         assert gate.known_claims([one, other, stranger]) == {one: 1, other: 1, stranger: 0}
         assert not gate.says_sold_out()
+
+    def test_what_a_gate_knows_is_kept_as_long_as_the_coupon_is_open(self, coupon: Coupon, redis: Any) -> None:
+        holders = Gate(coupon.public_id)._holders
+        redis.pexpire(holders, 60_000)
+        reconcile_gates(now=NOW)
+        assert redis.pttl(holders) > 60_000
 
     def test_what_is_right_stays(self, coupon: Coupon) -> None:
         gate = Gate(coupon.public_id)
