@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-import hashlib
-import time
+from functools import lru_cache
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django_redis import get_redis_connection
-from redis.exceptions import NoScriptError, RedisError
+from redis import Redis
+from redis.commands.core import Script
+from redis.exceptions import RedisError
+
+from config.kernel.breaker import CircuitBreaker, CircuitOpen
 
 # After Redis failed it is left alone for so many seconds, so that a hanging one does not slow every try down.
 REST_AFTER_FAILURE = 5.0
-
-logger = structlog.get_logger(__name__)
+FAILURES = (RedisError, NotImplementedError, ImproperlyConfigured, OSError)
 
 
 class RedisScripts:
     """Runs scripts over one key each; says None when the process has to decide for itself."""
 
     def __init__(self, purpose: str) -> None:
-        self._purpose = purpose
-        self._rests_until = 0.0
+        self._breaker = CircuitBreaker(purpose, failures=1, rest=REST_AFTER_FAILURE)
 
-    def ask(self, script: str, key: str, *arguments: int) -> int | None:
+    def ask(self, text: str, key: str, *arguments: int) -> int | None:
         """Returns what a script answered, a whole number; None while there is no Redis or it is away."""
-        if not settings.REDIS_URL or time.monotonic() < self._rests_until:
+        if not settings.REDIS_URL:
             return None
-        try:
+
+        def run() -> int:
             redis: Any = get_redis_connection("default")
-            try:
-                return int(redis.evalsha(_checksum(script), 1, key, *arguments))
-            except NoScriptError:
-                return int(redis.eval(script, 1, key, *arguments))
-        except (RedisError, NotImplementedError, ImproperlyConfigured, OSError) as error:
-            self._rests_until = time.monotonic() + REST_AFTER_FAILURE
-            logger.warning("counting_without_redis", purpose=self._purpose, reason=type(error).__name__)
+            return int(_script(text)(keys=[key], args=list(arguments), client=redis))
+
+        try:
+            return self._breaker.call(run, failing=FAILURES)
+        except (CircuitOpen, *FAILURES):
             return None
 
 
@@ -46,6 +45,7 @@ def whole_seconds(milliseconds: float) -> int:
     return max(1, -(-int(milliseconds) // 1000))
 
 
-def _checksum(script: str) -> str:
-    # The name that Redis itself gives a script; nothing is protected by it.
-    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+@lru_cache
+def _script(text: str) -> Script:
+    # Its connection serves to name the encoding; every call brings its own.
+    return Script(Redis(), text)
