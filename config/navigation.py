@@ -30,6 +30,7 @@ GROUPS: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Codes"), "password", "admin:coupons_code_changelist", ("coupons.view_code",)),
             Entry(_("Codes in bulk"), "qr_code_2", "admin:coupons_codebatch_changelist", ("coupons.view_codebatch",)),
             Entry(_("Red packets"), "payments", "admin:coupons_redpacket_changelist", ("coupons.view_redpacket",)),
+            Entry(_("Lotteries"), "casino", "admin:coupons_lottery_changelist", ("coupons.view_lottery",)),
             Entry(_("Claims"), "redeem", "admin:coupons_claim_changelist", ("coupons.view_claim",)),
             Entry(_("Gifts to friends"), "volunteer_activism", "admin:coupons_gift_changelist", ("coupons.view_gift",)),
             Entry(_("Redemptions"), "price_check", "admin:coupons_redemption_changelist", ("coupons.view_redemption",)),

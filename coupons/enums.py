@@ -224,3 +224,14 @@ class WaitingState(TextChoices):
 class LotteryState(TextChoices):
     OPEN = "open", pgettext_lazy("a state", "Open")
     DRAWN = "drawn", _("Drawn")
+
+
+class LotteryStanding(TextChoices):
+    """Where a lottery stands at a moment: its state, the clock and its coupon's status."""
+
+    UPCOMING = "upcoming", _("Not open yet")
+    OPEN = "open", _("Open")
+    PAUSED = "paused", _("Paused")
+    CLOSED = "closed", _("Awaiting the draw")
+    DRAWN = "drawn", _("Drawn")
+    CALLED_OFF = "called_off", _("Called off")

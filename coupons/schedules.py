@@ -41,4 +41,9 @@ SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "draw lotteries": {
+        "task": "coupons.tasks.draw_lotteries",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
 }

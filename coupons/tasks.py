@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from config.kernel.clock import database_now
-from coupons.services import code_batches, expiry, gate_reconciling, gifts, red_packets
+from coupons.services import code_batches, expiry, gate_reconciling, gifts, lotteries, red_packets
 from coupons.services.release_batches import release_batches_open_due
 from coupons.services.waiting import waiting_grant_due
 
@@ -62,3 +62,9 @@ def open_release_batches() -> int:
 def grant_waiting() -> int:
     """Hands returned stock to those who wait for it; returns how many got one."""
     return waiting_grant_due(now=database_now())
+
+
+@shared_task
+def draw_lotteries() -> int:
+    """Fixes the entries of lotteries that have closed and draws from those fixed before; returns how many it drew."""
+    return lotteries.draw_lotteries(now=database_now())

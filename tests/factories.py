@@ -11,10 +11,11 @@ from typing import Any
 from oauth2_provider.models import AccessToken, Application
 from rest_framework.test import APIClient
 
-from coupons.enums import BenefitType, ClaimChannel, CouponState, CouponStatus, OrderState, RedPacketSplit
-from coupons.models import Budget, Category, Claim, Code, Coupon, Envelope, Order, Product, RedPacket
+from coupons.enums import BenefitType, ClaimChannel, CouponState, CouponStatus, Handout, OrderState, RedPacketSplit
+from coupons.models import Budget, Category, Claim, Code, Coupon, Envelope, Lottery, Order, Product, RedPacket
 from coupons.offers import CartItem
 from coupons.services.claims import claim_create
+from coupons.services.lotteries import LotteryPlan, lottery_create
 from coupons.services.red_packets import PacketPlan, red_packet_create
 from coupons.services.stock import stock_open
 from users.models import Profile, User
@@ -175,6 +176,31 @@ def make_red_packet(
         }
     plan |= {"opens_at": opens_at, "ends_at": ends_at, **changes}
     return red_packet_create(plan=PacketPlan(**plan), actor=None, now=LONG_AGO, rng=random.Random(number))
+
+
+def make_lottery(
+    *,
+    coupon: Coupon | None = None,
+    opens_at: datetime = LONG_AGO,
+    closes_at: datetime = LONG_FROM_NOW,
+    **changes: Any,
+) -> Lottery:
+    """An open lottery with three winners of a coupon of its own, which has stock for a hundred.
+
+    Args:
+        changes: any other field of `LotteryPlan`.
+    """
+    number = next(_number)
+    plan: dict[str, Any] = {
+        "coupon": coupon or make_coupon(handout=Handout.LOTTERY),
+        "title_en": f"Lottery {number}",
+        "title_zh": f"抽奖 {number}",
+        "opens_at": opens_at,
+        "closes_at": closes_at,
+        "winner_count": 3,
+        **changes,
+    }
+    return lottery_create(plan=LotteryPlan(**plan), now=LONG_AGO)
 
 
 def make_paid_order(*, shopper: User, payable: int, refunded: int = 0, paid_at: datetime = THAT_MORNING) -> Order:

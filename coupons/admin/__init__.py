@@ -8,6 +8,7 @@ from coupons.admin.code import CodeAdmin
 from coupons.admin.code_batch import CodeBatchAdmin
 from coupons.admin.coupon import CouponAdmin
 from coupons.admin.gift import GiftAdmin
+from coupons.admin.lottery import LotteryAdmin
 from coupons.admin.order import OrderAdmin, RedemptionAdmin
 from coupons.admin.red_packet import RedPacketAdmin
 
@@ -19,6 +20,7 @@ __all__ = [
     "CodeBatchAdmin",
     "CouponAdmin",
     "GiftAdmin",
+    "LotteryAdmin",
     "OrderAdmin",
     "ProductAdmin",
     "RedPacketAdmin",

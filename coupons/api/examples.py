@@ -265,3 +265,32 @@ RED_PACKET: dict[str, Any] = {
     "state": "open",
     "share": RED_PACKET_SHARE,
 }
+
+LOTTERY_ID = "0197a3c2-8ebd-7066-8f71-4c5d6e7f8091"
+
+LOTTERY_ENTRY: dict[str, Any] = {
+    "lottery": LOTTERY_ID,
+    "ticket": "0197a3c2-9fce-7177-9082-5d6e7f8091a2",
+    "weight": 3,
+    "entered_at": "2026-11-21T04:00:00Z",
+    "rank": None,
+    "claim": None,
+}
+
+LOTTERY: dict[str, Any] = {
+    "id": LOTTERY_ID,
+    "title": "Singles' Day lottery",
+    "coupon": COUPON_SUMMARY,
+    "opens_at": "2026-11-20T16:00:00Z",
+    "closes_at": "2026-11-22T16:00:00Z",
+    "winner_count": 66,
+    "weight_tag": "vip",
+    "weight": 3,
+    "state": "open",
+    "entry_count": 1204,
+    "seed_commitment": "ac8c15d3f18b1d4b6d4b3a5fc0a4c2d0bb3f8a1f2e6f0e5c9d7b8a6958473625",
+    "entries_commitment": "",
+    "seed": None,
+    "drawn_at": None,
+    "entry": LOTTERY_ENTRY,
+}

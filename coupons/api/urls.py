@@ -1,6 +1,6 @@
 from django.urls import path
 
-from coupons.api.views import catalogue, checkout, claims, gifts, quotes, red_packets, waiting
+from coupons.api.views import catalogue, checkout, claims, gifts, lotteries, quotes, red_packets, waiting
 
 urlpatterns = [
     path("coupons", catalogue.CouponsView.as_view(), name="coupons"),
@@ -21,4 +21,6 @@ urlpatterns = [
     path("orders/<uuid:public_id>/refund", checkout.OrderRefundView.as_view(), name="order_refund"),
     path("red-packets/<uuid:public_id>", red_packets.RedPacketView.as_view(), name="red_packet"),
     path("red-packets/<uuid:public_id>/grab", red_packets.RedPacketGrabView.as_view(), name="red_packet_grab"),
+    path("lotteries/<uuid:public_id>", lotteries.LotteryView.as_view(), name="lottery"),
+    path("lotteries/<uuid:public_id>/enter", lotteries.LotteryEnterView.as_view(), name="lottery_enter"),
 ]

@@ -13,7 +13,16 @@ from django.db.models import F
 from config.kernel.clock import shop_date, start_of_shop_day
 from config.kernel.locks import busy_when_locked
 from coupons.codes import normalize_code
-from coupons.enums import AudienceKind, ClaimChannel, ClaimState, CouponState, Handout, OrderState, WaitingState
+from coupons.enums import (
+    AudienceKind,
+    ClaimChannel,
+    ClaimState,
+    CouponState,
+    CouponStatus,
+    Handout,
+    OrderState,
+    WaitingState,
+)
 from coupons.errors import (
     CodeInvalid,
     Ended,
@@ -115,6 +124,17 @@ def claim_create_by_code(*, shopper: User, text: str, channel: ClaimChannel, now
     return _claim(shopper=shopper, coupon_id=code.coupon_id, channel=channel, now=now, passage=Passage(), code=code)
 
 
+def claim_create_by_lot(*, shopper: User, coupon: Coupon, now: datetime) -> Claim:
+    """Hands a coupon to the winner of a lottery.
+
+    Neither the claim window nor whom the coupon is meant for is asked again: both were when the shopper entered.
+
+    Raises:
+        The errors of `claim_create` besides; the claim counts like any other.
+    """
+    return _claim(shopper=shopper, coupon_id=coupon.pk, channel=ClaimChannel.LOTTERY, now=now, passage=Passage())
+
+
 def claim_create_for_waiting(*, shopper: User, coupon: Coupon, now: datetime) -> Claim:
     """Hands a claim to the shopper whose turn on the waiting list it is; `coupons.services.waiting` knows whose.
 
@@ -167,9 +187,12 @@ def _claim(
         coupon, stock, left = coupon_with_stock(coupon_id)
         is_sold_out = not stock.is_unlimited and not left
         passage.database_said(coupon, is_sold_out=is_sold_out, has_envelope=bool(vars(coupon)["has_envelope"]), now=now)
-        _refuse_unless_open(coupon, now)
-        _refuse_unless_handed_out(coupon, with_code=code is not None)
-        refuse_unless_in_audience(coupon, shopper, now)
+        if channel == ClaimChannel.LOTTERY:
+            _refuse_unless_won(coupon, shopper)
+        else:
+            _refuse_unless_open(coupon, now)
+            _refuse_unless_handed_out(coupon, with_code=code is not None)
+            refuse_unless_in_audience(coupon, shopper, now)
         _refuse_unless_fitting(coupon, terms)
         # A look without locks that spares most of a sold-out rush the rest; zero here is zero in truth.
         if is_sold_out:
@@ -220,6 +243,17 @@ def _refuse_unless_open(coupon: Coupon, now: datetime) -> None:
             raise Paused
         case _:
             raise Ended
+
+
+def _refuse_unless_won(coupon: Coupon, shopper: User) -> None:
+    if coupon.handout != Handout.LOTTERY:
+        raise NotEligible(reason="not_claimable")
+    if coupon.status == CouponStatus.PAUSED:
+        raise Paused
+    if coupon.status != CouponStatus.PUBLISHED:
+        raise Ended
+    if not shopper.is_active:
+        raise NotEligible(reason="account_closed")
 
 
 def refuse_unless_in_audience(coupon: Coupon, shopper: User, now: datetime) -> None:

@@ -15,9 +15,10 @@ from config.kernel.rate_limit import keep_rate
 from coupons.codes import normalize_code
 from coupons.enums import ClaimChannel
 from coupons.fitting import ChosenTerms
-from coupons.models import Claim, Coupon, RedPacket
+from coupons.models import Claim, Coupon, Lottery, RedPacket
 from coupons.services.claims import claim_create, claim_create_by_code
 from coupons.services.code_guard import few_wrong_codes
+from coupons.services.lotteries import lottery_enter
 from coupons.services.red_packets import red_packet_grab
 from users.models import User
 
@@ -97,9 +98,27 @@ def grab_once(*, shopper: User, packet: RedPacket, address: str, key: str, now: 
     _once(shopper, address, key, fingerprint("red packet", str(packet.public_id)), grab)
 
 
+def enter_once(*, shopper: User, lottery: Lottery, address: str, key: str, now: datetime) -> None:
+    """Enters a lottery at most once under the form's key; counted like a claim.
+
+    Raises:
+        Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `lottery_enter`.
+    """
+
+    def enter() -> Answer:
+        entry = lottery_enter(lottery=lottery, shopper=shopper, now=now)
+        return Answer(201, {"ticket": str(entry.ticket)})
+
+    _answer_once(shopper, address, key, fingerprint("lottery", str(lottery.public_id)), enter)
+
+
 def _once(shopper: User, address: str, key: str, request_fingerprint: str, claim: Callable[[], Claim]) -> None:
+    _answer_once(shopper, address, key, request_fingerprint, lambda: Answer(201, {"claim": str(claim().public_id)}))
+
+
+def _answer_once(shopper: User, address: str, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> None:
     keep_rate("claims", {"shopper": shopper.pk, "address": network_of(address)})
-    click_once(shopper, key, request_fingerprint, lambda: Answer(201, {"claim": str(claim().public_id)}))
+    click_once(shopper, key, request_fingerprint, action)
 
 
 def click_once(shopper: User, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> Answer:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from coupons.web import checkout, coupon, gifts, quick_claim, red_packets, showcase, waiting, wallet
+from coupons.web import checkout, coupon, gifts, lotteries, quick_claim, red_packets, showcase, waiting, wallet
 
 app_name = "coupons"
 urlpatterns = [
@@ -24,4 +24,7 @@ urlpatterns = [
     path("orders/<uuid:public_id>/", checkout.order, name="order"),
     path("red-packets/<uuid:public_id>/", red_packets.red_packet, name="red_packet"),
     path("red-packets/<uuid:public_id>/open/", red_packets.open_packet, name="open_red_packet"),
+    path("lotteries/<uuid:public_id>/", lotteries.lottery, name="lottery"),
+    path("lotteries/<uuid:public_id>/enter/", lotteries.enter, name="enter_lottery"),
+    path("lotteries/<uuid:public_id>/proof.json", lotteries.proof, name="lottery_proof"),
 ]

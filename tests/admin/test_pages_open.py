@@ -107,6 +107,7 @@ def full_shop(db: None) -> dict[str, Any]:
         "coupons_product": product,
         "coupons_category": product.category,
         "coupons_redpacket": factories.make_red_packet(),
+        "coupons_lottery": factories.make_lottery(),
         "campaigns_campaign": campaign,
         "campaigns_message": message,
     }
@@ -137,7 +138,9 @@ def test_full_lists_and_pages_open(
             assert "(&#x27;" not in opened.content.decode(), page
 
 
-@pytest.mark.parametrize("page", ["coupons_coupon", "coupons_code", "coupons_redpacket", "campaigns_campaign"])
+@pytest.mark.parametrize(
+    "page", ["coupons_coupon", "coupons_code", "coupons_redpacket", "coupons_lottery", "campaigns_campaign"]
+)
 def test_a_marketer_finds_the_empty_form(marketer_client: Client, page: str) -> None:
     assert marketer_client.get(reverse(f"admin:{page}_add")).status_code == 200
 

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from rest_framework.test import APIClient
 
 from tests.api.calls import API, get, post, put
-from tests.factories import make_claim, make_coupon, make_product, make_red_packet
+from tests.factories import make_claim, make_coupon, make_lottery, make_product, make_red_packet
 from users.models import User
 
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -69,6 +69,7 @@ def test_every_write_under_a_key_says_so(schema: dict[str, Any]) -> None:
         "POST /api/v1/orders/{public_id}/release",
         "POST /api/v1/orders/{public_id}/refund",
         "POST /api/v1/red-packets/{public_id}/grab",
+        "POST /api/v1/lotteries/{public_id}/enter",
     }
 
 
@@ -87,6 +88,7 @@ def test_every_answer_is_what_the_schema_says(schema: dict[str, Any], shopper: U
     cart = {"lines": [{"sku": product.sku, "quantity": 2}], "claims": [str(claim.public_id)]}
     order, packet = post(shopper_client, "orders", {**cart, "reference": "SO-1"}), make_red_packet()
     waiting = f"coupons/{make_coupon(stock=0).public_id}/waiting"
+    lottery = make_lottery()
     answers = {
         ("get", "coupons"): get(shopper_client, "coupons"),
         ("get", "coupons/{public_id}"): get(shopper_client, f"coupons/{coupon.public_id}"),
@@ -106,6 +108,8 @@ def test_every_answer_is_what_the_schema_says(schema: dict[str, Any], shopper: U
         ("post", "coupons/{public_id}/waiting"): post(shopper_client, waiting),
         ("get", "coupons/{public_id}/waiting"): get(shopper_client, waiting),
         ("delete", "coupons/{public_id}/waiting"): shopper_client.delete(f"{API}/{waiting}"),
+        ("post", "lotteries/{public_id}/enter"): post(shopper_client, f"lotteries/{lottery.public_id}/enter", {}),
+        ("get", "lotteries/{public_id}"): get(shopper_client, f"lotteries/{lottery.public_id}"),
         ("get", "claims/{public_id} "): get(shopper_client, "claims/00000000-0000-0000-0000-000000000000"),
     }
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from campaigns.demo.accounts import ensure_accounts
+from campaigns.demo.lottery import ensure_lotteries
 from campaigns.demo.red_packet import ensure_red_packet
 from campaigns.demo.showcase import ensure_showcase
 from campaigns.demo.wallet import ensure_wallet
@@ -22,5 +23,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Campaign {campaign.key}: {campaign.coupons.count()} coupons")
         packet = ensure_red_packet(actor=accounts.marketer, now=now)
         self.stdout.write(f"Red packets: {0 if packet is None else 1} new")
+        lotteries = ensure_lotteries(actor=accounts.marketer, now=now)
+        self.stdout.write(f"Lotteries: {len(lotteries)} new")
         claims = ensure_wallet(shopper=accounts.shopper, now=now)
         self.stdout.write(f"The shopper's wallet: {claims} new claims")
