@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth import SESSION_KEY
 from rest_framework.test import APIClient
 
-from coupons.models import Claim, Coupon, Order, Product
+from coupons.models import Claim, Coupon, Lottery, Order, Product
 from tests.api.calls import API, assert_problem, get, new_key, post
 from tests.factories import (
     ALL_SCOPES,
@@ -18,6 +18,7 @@ from tests.factories import (
     integrator_client,
     make_claim,
     make_coupon,
+    make_lottery,
     make_marketer,
     make_product,
     make_shopper,
@@ -38,6 +39,7 @@ class Shop:
     order: str
     gift: str
     sold_out: Coupon
+    lottery: Lottery
 
 
 @pytest.fixture
@@ -46,7 +48,14 @@ def shop(shopper: User) -> Shop:
     order = post(api_client_for(shopper), "orders", {"reference": "SO-1", "lines": line(product), "claims": []}).json()
     gift = post(api_client_for(shopper), f"claims/{make_claim(shopper=shopper).public_id}/gift", {}).json()
     return Shop(
-        shopper, make_coupon(limit_per_shopper=50), product, claim, order["id"], gift["id"], make_coupon(stock=0)
+        owner=shopper,
+        coupon=make_coupon(limit_per_shopper=50),
+        product=product,
+        claim=claim,
+        order=order["id"],
+        gift=gift["id"],
+        sold_out=make_coupon(stock=0),
+        lottery=make_lottery(),
     )
 
 
@@ -62,6 +71,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
         "POST claims": {"coupon": str(shop.coupon.public_id), **named},
         "POST claims/{claim}/gift": named,
         "POST coupons/{sold_out}/waiting": named,
+        "POST lotteries/{lottery}/enter": named,
         "POST quotes": {"lines": line(shop.product), "claims": [str(shop.claim.public_id)], **named},
         "POST orders": {
             "reference": new_key(),
@@ -80,6 +90,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
         order=shop.order,
         gift=shop.gift,
         sold_out=shop.sold_out.public_id,
+        lottery=shop.lottery.public_id,
     )
     if named and endpoint in ("GET coupons/{sold_out}/waiting", "DELETE coupons/{sold_out}/waiting"):
         path += f"?shopper={shop.owner.public_id}"
@@ -99,6 +110,8 @@ SCOPE_OF = {
     "GET coupons/{sold_out}/waiting": "claims:read",
     "POST coupons/{sold_out}/waiting": "claims:write",
     "DELETE coupons/{sold_out}/waiting": "claims:write",
+    "GET lotteries/{lottery}": "claims:read",
+    "POST lotteries/{lottery}/enter": "claims:write",
     "GET products": "coupons:read",
     "GET claims": "claims:read",
     "GET claims/{claim}": "claims:read",
