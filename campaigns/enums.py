@@ -28,6 +28,8 @@ class MessageTopic(TextChoices):
     """What a message is about; each topic has its templates."""
 
     EXPIRY_REMINDER = "expiry_reminder", _("Coupon expires soon")
+    WAITING_GRANTED = "waiting_granted", _("Got one from the waiting list")
+    LOW_STOCK = "low_stock", _("Stock is low")
 
 
 class MessageState(TextChoices):

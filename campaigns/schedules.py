@@ -11,4 +11,14 @@ SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 15.0,
         "options": {"expires": 15},
     },
+    "watch stock": {
+        "task": "campaigns.tasks.watch_stock",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
+    "enqueue waiting notes": {
+        "task": "campaigns.tasks.enqueue_waiting_notes",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
 }

@@ -6,6 +6,8 @@ from celery import shared_task
 
 from campaigns.services.reminders import reminders_enqueue
 from campaigns.services.sending import messages_send_due
+from campaigns.services.stock_watch import stock_watch
+from campaigns.services.waiting_notes import waiting_notes_enqueue
 from config.kernel.clock import database_now
 
 
@@ -19,3 +21,15 @@ def enqueue_reminders() -> int:
 def send_messages() -> int:
     """Sends the messages that are due; returns how many were sent."""
     return messages_send_due(now=database_now()).sent
+
+
+@shared_task
+def watch_stock() -> int:
+    """Does what the policies of coupons that run low ask for; returns how many times operators were told."""
+    return stock_watch(now=database_now())
+
+
+@shared_task
+def enqueue_waiting_notes() -> int:
+    """Tells those who got a coupon from a waiting list; returns how many."""
+    return waiting_notes_enqueue(now=database_now())

@@ -32,6 +32,12 @@ GROUPS: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Red packets"), "payments", "admin:coupons_redpacket_changelist", ("coupons.view_redpacket",)),
             Entry(_("Lotteries"), "casino", "admin:coupons_lottery_changelist", ("coupons.view_lottery",)),
             Entry(_("Claims"), "redeem", "admin:coupons_claim_changelist", ("coupons.view_claim",)),
+            Entry(
+                _("Waiting lists"),
+                "hourglass_top",
+                "admin:coupons_waitingentry_changelist",
+                ("coupons.view_waitingentry",),
+            ),
             Entry(_("Gifts to friends"), "volunteer_activism", "admin:coupons_gift_changelist", ("coupons.view_gift",)),
             Entry(_("Redemptions"), "price_check", "admin:coupons_redemption_changelist", ("coupons.view_redemption",)),
             Entry(_("Orders"), "receipt_long", "admin:coupons_order_changelist", ("coupons.view_order",)),

@@ -25,6 +25,7 @@ MARKETER_PERMISSIONS = (
     "coupons.add_codebatch",
     "coupons.view_codebatch",
     "coupons.view_gift",
+    "coupons.view_waitingentry",
     "coupons.add_redpacket",
     "coupons.change_redpacket",
     "coupons.view_redpacket",

@@ -8,164 +8,330 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('coupons', '0001_initial'),
+        ("coupons", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Campaign',
+            name="Campaign",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=config.kernel.ids.uuid7, editable=False, unique=True, verbose_name='public id')),
-                ('key', models.SlugField(max_length=64, unique=True, verbose_name='key')),
-                ('kind', models.CharField(choices=[('drop', 'Drop')], default='drop', max_length=16, verbose_name='kind')),
-                ('title_zh', models.CharField(blank=True, max_length=80, verbose_name='title in Chinese')),
-                ('title_en', models.CharField(max_length=80, verbose_name='title in English')),
-                ('description_zh', models.TextField(blank=True, verbose_name='description in Chinese')),
-                ('description_en', models.TextField(blank=True, verbose_name='description in English')),
-                ('status', models.CharField(choices=[('draft', 'Draft'), ('published', 'Published'), ('paused', 'Paused'), ('ended', 'Ended')], default='draft', editable=False, max_length=12, verbose_name='status')),
-                ('starts_at', models.DateTimeField(verbose_name='starts')),
-                ('ends_at', models.DateTimeField(verbose_name='ends')),
-                ('budget', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='campaign', to='coupons.budget', verbose_name='budget')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.UUIDField(
+                        default=config.kernel.ids.uuid7, editable=False, unique=True, verbose_name="public id"
+                    ),
+                ),
+                ("key", models.SlugField(max_length=64, unique=True, verbose_name="key")),
+                (
+                    "kind",
+                    models.CharField(choices=[("drop", "Drop")], default="drop", max_length=16, verbose_name="kind"),
+                ),
+                ("title_zh", models.CharField(blank=True, max_length=80, verbose_name="title in Chinese")),
+                ("title_en", models.CharField(max_length=80, verbose_name="title in English")),
+                ("description_zh", models.TextField(blank=True, verbose_name="description in Chinese")),
+                ("description_en", models.TextField(blank=True, verbose_name="description in English")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("published", "Published"),
+                            ("paused", "Paused"),
+                            ("ended", "Ended"),
+                        ],
+                        default="draft",
+                        editable=False,
+                        max_length=12,
+                        verbose_name="status",
+                    ),
+                ),
+                ("starts_at", models.DateTimeField(verbose_name="starts")),
+                ("ends_at", models.DateTimeField(verbose_name="ends")),
+                (
+                    "budget",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="campaign",
+                        to="coupons.budget",
+                        verbose_name="budget",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'campaign',
-                'verbose_name_plural': 'campaigns',
+                "verbose_name": "campaign",
+                "verbose_name_plural": "campaigns",
             },
         ),
         migrations.CreateModel(
-            name='CampaignCoupon',
+            name="CampaignCoupon",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='position')),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='campaign_coupons', to='campaigns.campaign')),
-                ('coupon', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='coupons.coupon', verbose_name='coupon')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="position")),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="campaign_coupons",
+                        to="campaigns.campaign",
+                    ),
+                ),
+                (
+                    "coupon",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="coupons.coupon",
+                        verbose_name="coupon",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'coupon of the campaign',
-                'verbose_name_plural': 'coupons of the campaign',
-                'ordering': ['position', 'id'],
+                "verbose_name": "coupon of the campaign",
+                "verbose_name_plural": "coupons of the campaign",
+                "ordering": ["position", "id"],
             },
         ),
         migrations.AddField(
-            model_name='campaign',
-            name='coupons',
-            field=models.ManyToManyField(related_name='campaigns', through='campaigns.CampaignCoupon', to='coupons.coupon', verbose_name='coupons'),
+            model_name="campaign",
+            name="coupons",
+            field=models.ManyToManyField(
+                related_name="campaigns",
+                through="campaigns.CampaignCoupon",
+                to="coupons.coupon",
+                verbose_name="coupons",
+            ),
         ),
         migrations.CreateModel(
-            name='CampaignRecipient',
+            name="CampaignRecipient",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('addressed_at', models.DateTimeField(verbose_name='addressed')),
-                ('campaign', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='recipients', to='campaigns.campaign')),
-                ('shopper', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("addressed_at", models.DateTimeField(verbose_name="addressed")),
+                (
+                    "campaign",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="recipients", to="campaigns.campaign"
+                    ),
+                ),
+                (
+                    "shopper",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'recipient',
-                'verbose_name_plural': 'recipients',
+                "verbose_name": "recipient",
+                "verbose_name_plural": "recipients",
             },
         ),
         migrations.CreateModel(
-            name='HistoricalCampaign',
+            name="HistoricalCampaign",
             fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('key', models.SlugField(max_length=64, verbose_name='key')),
-                ('kind', models.CharField(choices=[('drop', 'Drop')], default='drop', max_length=16, verbose_name='kind')),
-                ('title_zh', models.CharField(blank=True, max_length=80, verbose_name='title in Chinese')),
-                ('title_en', models.CharField(max_length=80, verbose_name='title in English')),
-                ('description_zh', models.TextField(blank=True, verbose_name='description in Chinese')),
-                ('description_en', models.TextField(blank=True, verbose_name='description in English')),
-                ('status', models.CharField(choices=[('draft', 'Draft'), ('published', 'Published'), ('paused', 'Paused'), ('ended', 'Ended')], default='draft', editable=False, max_length=12, verbose_name='status')),
-                ('starts_at', models.DateTimeField(verbose_name='starts')),
-                ('ends_at', models.DateTimeField(verbose_name='ends')),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('budget', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='coupons.budget', verbose_name='budget')),
-                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
+                ("key", models.SlugField(max_length=64, verbose_name="key")),
+                (
+                    "kind",
+                    models.CharField(choices=[("drop", "Drop")], default="drop", max_length=16, verbose_name="kind"),
+                ),
+                ("title_zh", models.CharField(blank=True, max_length=80, verbose_name="title in Chinese")),
+                ("title_en", models.CharField(max_length=80, verbose_name="title in English")),
+                ("description_zh", models.TextField(blank=True, verbose_name="description in Chinese")),
+                ("description_en", models.TextField(blank=True, verbose_name="description in English")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("published", "Published"),
+                            ("paused", "Paused"),
+                            ("ended", "Ended"),
+                        ],
+                        default="draft",
+                        editable=False,
+                        max_length=12,
+                        verbose_name="status",
+                    ),
+                ),
+                ("starts_at", models.DateTimeField(verbose_name="starts")),
+                ("ends_at", models.DateTimeField(verbose_name="ends")),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+                ),
+                (
+                    "budget",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="coupons.budget",
+                        verbose_name="budget",
+                    ),
+                ),
+                (
+                    "history_user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'historical campaign',
-                'verbose_name_plural': 'historical campaigns',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical campaign",
+                "verbose_name_plural": "historical campaigns",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('dedupe_key', models.CharField(max_length=120, unique=True)),
-                ('channel', models.CharField(choices=[('email', 'E-mail'), ('in_app', 'In-app')], max_length=12, verbose_name='channel')),
-                ('topic', models.CharField(choices=[('expiry_reminder', 'Coupon expires soon')], max_length=32, verbose_name='topic')),
-                ('data', models.JSONField(blank=True, default=dict)),
-                ('state', models.CharField(choices=[('pending', 'Waiting'), ('sending', 'Being sent'), ('sent', 'Sent'), ('failed', 'Given up'), ('cancelled', 'No longer needed')], default='pending', max_length=12, verbose_name='state')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('next_attempt_at', models.DateTimeField(verbose_name='next attempt')),
-                ('last_error', models.CharField(blank=True, max_length=200, verbose_name='last error')),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-                ('sent_at', models.DateTimeField(blank=True, null=True, verbose_name='sent')),
-                ('read_at', models.DateTimeField(blank=True, null=True, verbose_name='read')),
-                ('shopper', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to=settings.AUTH_USER_MODEL, verbose_name='shopper')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("dedupe_key", models.CharField(max_length=120, unique=True)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[("email", "E-mail"), ("in_app", "In-app")], max_length=12, verbose_name="channel"
+                    ),
+                ),
+                (
+                    "topic",
+                    models.CharField(
+                        choices=[
+                            ("expiry_reminder", "Coupon expires soon"),
+                            ("waiting_granted", "Got one from the waiting list"),
+                            ("low_stock", "Stock is low"),
+                        ],
+                        max_length=32,
+                        verbose_name="topic",
+                    ),
+                ),
+                ("data", models.JSONField(blank=True, default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Waiting"),
+                            ("sending", "Being sent"),
+                            ("sent", "Sent"),
+                            ("failed", "Given up"),
+                            ("cancelled", "No longer needed"),
+                        ],
+                        default="pending",
+                        max_length=12,
+                        verbose_name="state",
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
+                ("next_attempt_at", models.DateTimeField(verbose_name="next attempt")),
+                ("last_error", models.CharField(blank=True, max_length=200, verbose_name="last error")),
+                ("created_at", models.DateTimeField(verbose_name="created")),
+                ("sent_at", models.DateTimeField(blank=True, null=True, verbose_name="sent")),
+                ("read_at", models.DateTimeField(blank=True, null=True, verbose_name="read")),
+                (
+                    "shopper",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="shopper",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'message',
-                'verbose_name_plural': 'messages',
+                "verbose_name": "message",
+                "verbose_name_plural": "messages",
             },
         ),
         migrations.AddConstraint(
-            model_name='campaigncoupon',
-            constraint=models.UniqueConstraint(fields=('campaign', 'coupon'), name='campaigns_campaign_coupon_once'),
+            model_name="campaigncoupon",
+            constraint=models.UniqueConstraint(fields=("campaign", "coupon"), name="campaigns_campaign_coupon_once"),
         ),
         migrations.AddIndex(
-            model_name='campaign',
-            index=models.Index(fields=['status', 'starts_at'], name='campaigns_campaign_open'),
+            model_name="campaign",
+            index=models.Index(fields=["status", "starts_at"], name="campaigns_campaign_open"),
         ),
         migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['drop'])), name='campaigns_campaign_kind'),
+            model_name="campaign",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["drop"])), name="campaigns_campaign_kind"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'published', 'paused', 'ended'])), name='campaigns_campaign_status'),
+            model_name="campaign",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["draft", "published", "paused", "ended"])),
+                name="campaigns_campaign_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='campaign',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='campaigns_campaign_window', violation_error_message='A campaign must end after it starts.'),
+            model_name="campaign",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_at__gt", models.F("starts_at"))),
+                name="campaigns_campaign_window",
+                violation_error_message="A campaign must end after it starts.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='campaignrecipient',
-            constraint=models.UniqueConstraint(fields=('campaign', 'shopper'), name='campaigns_recipient_once'),
+            model_name="campaignrecipient",
+            constraint=models.UniqueConstraint(fields=("campaign", "shopper"), name="campaigns_recipient_once"),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['shopper', '-created_at'], name='campaigns_message_inbox'),
+            model_name="message",
+            index=models.Index(fields=["shopper", "-created_at"], name="campaigns_message_inbox"),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('state__in', ['pending', 'sending'])), fields=['next_attempt_at'], name='campaigns_message_due'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("state__in", ["pending", "sending"])),
+                fields=["next_attempt_at"],
+                name="campaigns_message_due",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'sending', 'sent', 'failed', 'cancelled'])), name='campaigns_message_state'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["pending", "sending", "sent", "failed", "cancelled"])),
+                name="campaigns_message_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('channel__in', ['email', 'in_app'])), name='campaigns_message_channel'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("channel__in", ["email", "in_app"])), name="campaigns_message_channel"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('topic__in', ['expiry_reminder'])), name='campaigns_message_topic'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("topic__in", ["expiry_reminder", "waiting_granted", "low_stock"])),
+                name="campaigns_message_topic",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('sent_at__isnull', False), ('state', 'sent')), models.Q(models.Q(('state', 'sent'), _negated=True), ('sent_at__isnull', True)), _connector='OR'), name='campaigns_message_sent'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("sent_at__isnull", False), ("state", "sent")),
+                    models.Q(models.Q(("state", "sent"), _negated=True), ("sent_at__isnull", True)),
+                    _connector="OR",
+                ),
+                name="campaigns_message_sent",
+            ),
         ),
     ]

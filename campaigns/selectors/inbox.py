@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from campaigns.models import Message
-from campaigns.selectors.message_content import MessageContent, claims_of
+from campaigns.selectors.message_content import MessageContent, things_of
 from users.models import User
 
 SHOWN = 100
@@ -26,14 +26,14 @@ class InboxEntry:
 def inbox_entries(*, shopper: User, now: datetime) -> list[InboxEntry]:
     """Returns a shopper's latest messages in the active language, newest first."""
     messages = list(Message.objects.inbox(shopper.pk).filter(created_at__lte=now)[:SHOWN])
-    claims = claims_of(messages)
+    things = things_of(messages)
     entries = []
     for message in messages:
-        claim = claims.get(message.data["claim"])
+        about = things.get(message.pk)
         # What a message is about may be gone with an erased account.
-        if claim is None:
+        if about is None:
             continue
-        content = MessageContent(message, claim)
+        content = MessageContent(message, about)
         entries.append(
             InboxEntry(
                 title=content.subject,

@@ -10,20 +10,22 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from campaigns.models import Message
-from coupons.models import Claim
+from coupons.models import Claim, Coupon
 from coupons.wording import benefit_in_words, end_in_words
 
 
 class MessageContent:
     """What a message says, in the language that is active when it is asked; each channel asks for what it can show."""
 
-    def __init__(self, message: Message, claim: Claim) -> None:
+    def __init__(self, message: Message, about: Claim | Coupon) -> None:
         self._message = message
-        self._claim = claim
+        self._about = about
 
     @property
     def path(self) -> str:
         """Where the message leads, on this site."""
+        if isinstance(self._about, Coupon):
+            return reverse("admin:coupons_coupon_change", args=[self._about.pk])
         return reverse("coupons:wallet")
 
     @property
@@ -50,24 +52,38 @@ class MessageContent:
         return render_to_string(f"campaigns/messages/{self._message.topic}/{template}", {**self._context(), **more})
 
     def _context(self) -> dict[str, str]:
-        coupon = self._claim.coupon_as_held
+        about = self._about
+        common = {"shop_name": settings.SHOP_NAME, "time_zone": settings.TIME_ZONE}
+        if isinstance(about, Coupon):
+            figures = {name: str(self._message.data[name]) for name in ("left", "low_below")}
+            return {**common, **figures, "title": one_line(about.title), "url": f"{settings.SHOP_URL}{self.path}"}
+        coupon = about.coupon_as_held
         return {
+            **common,
             "title": one_line(coupon.title),
             "benefit": benefit_in_words(coupon),
             # Of the message, not of the claim: a reminder written before an extension told the truth of its day.
             "end": end_in_words(datetime.fromisoformat(self._message.data["expires_at"])),
-            "time_zone": settings.TIME_ZONE,
-            "shop_name": settings.SHOP_NAME,
             "wallet_url": f"{settings.SHOP_URL}{self.path}",
             "coupon_url": f"{settings.SHOP_URL}{coupon.get_absolute_url()}",
             "account_url": f"{settings.SHOP_URL}{reverse('users:account')}",
         }
 
 
-def claims_of(messages: Iterable[Message]) -> dict[int, Claim]:
-    """Returns the claims that messages are about, by id, with their coupons."""
-    ids = {message.data["claim"] for message in messages if "claim" in message.data}
-    return Claim.objects.select_related("coupon__gift_product").prefetch_related("coupon__tiers").in_bulk(ids)
+def things_of(messages: Iterable[Message]) -> dict[int, Claim | Coupon]:
+    """Returns what messages are about by their ids: a claim with its coupon, or for the shop's own people a coupon."""
+    messages = list(messages)
+    claims = (
+        Claim.objects.select_related("coupon__gift_product")
+        .prefetch_related("coupon__tiers")
+        .in_bulk({message.data["claim"] for message in messages if "claim" in message.data})
+    )
+    coupons = Coupon.objects.in_bulk({message.data["coupon"] for message in messages if "coupon" in message.data})
+    found = {
+        message.pk: claims.get(message.data.get("claim")) or coupons.get(message.data.get("coupon"))
+        for message in messages
+    }
+    return {pk: thing for pk, thing in found.items() if thing is not None}
 
 
 def one_line(text: str) -> str:

@@ -23,10 +23,10 @@ from django.utils import translation
 from campaigns.channels import CHANNELS, ChannelUnavailable, Delivery, NotDelivered
 from campaigns.enums import MessageState
 from campaigns.models import Message
-from campaigns.selectors.message_content import MessageContent
+from campaigns.selectors.message_content import MessageContent, things_of
 from campaigns.selectors.reminders import reminder_is_wanted
 from config.kernel.locks import busy_when_locked
-from coupons.models import Claim
+from coupons.models import Claim, Coupon
 
 logger = structlog.get_logger(__name__)
 
@@ -139,13 +139,13 @@ def _send_batch(
 def _send(message: Message, delivery: Delivery, clock: Stopwatch, result: SendingResult) -> None:
     # Read anew: minutes may have passed since the batch was taken, and days since the message was written.
     current = Message.objects.select_related("shopper").get(pk=message.pk)
-    claim = Claim.objects.select_related("coupon").filter(pk=current.data.get("claim")).first()
-    if claim is None or not reminder_is_wanted(message=current, claim=claim, now=clock.now()):
+    about = things_of([current]).get(current.pk)
+    if about is None or not _is_wanted(current, about, clock.now()):
         result.cancelled += _finish(message, state=MessageState.CANCELLED)
         return
     try:
         with translation.override(current.shopper.language):
-            delivery.send(current, MessageContent(current, claim))
+            delivery.send(current, MessageContent(current, about))
     except NotDelivered as error:
         _give_up_or_retry(message, clock, result, reason=error.reason, is_permanent=error.is_permanent)
     except ChannelUnavailable:
@@ -157,6 +157,12 @@ def _send(message: Message, delivery: Delivery, clock: Stopwatch, result: Sendin
         _give_up_or_retry(message, clock, result, reason=type(error).__name__, is_permanent=False)
     else:
         result.sent += _finish(message, state=MessageState.SENT, sent_at=clock.now(), last_error="")
+
+
+def _is_wanted(message: Message, about: Claim | Coupon, now: datetime) -> bool:
+    if isinstance(about, Coupon):
+        return message.shopper.is_active and message.shopper.is_staff and bool(message.shopper.email)
+    return reminder_is_wanted(message=message, claim=about, now=now)
 
 
 def _give_up_or_retry(

@@ -11,6 +11,7 @@ from coupons.admin.gift import GiftAdmin
 from coupons.admin.lottery import LotteryAdmin
 from coupons.admin.order import OrderAdmin, RedemptionAdmin
 from coupons.admin.red_packet import RedPacketAdmin
+from coupons.admin.waiting import WaitingEntryAdmin
 
 __all__ = [
     "BudgetAdmin",
@@ -25,5 +26,6 @@ __all__ = [
     "ProductAdmin",
     "RedPacketAdmin",
     "RedemptionAdmin",
+    "WaitingEntryAdmin",
     "shopper_sections",
 ]

@@ -41,9 +41,10 @@ from coupons.admin.coupon_form import (
 from coupons.admin.coupon_inlines import EnvelopeInline, ScopeInline, TierInline
 from coupons.admin.coupon_preview import preview_view
 from coupons.admin.coupon_switches import benefits_with, shown_for
+from coupons.admin.stock_inlines import ReleaseBatchInline, StockPolicyInline, StockRowsMixin
 from coupons.codes import normalize_code
 from coupons.enums import BenefitType, CouponState, CouponStatus
-from coupons.models import Code, Coupon
+from coupons.models import Code, Coupon, Stock
 from coupons.models.coupon_checks import figures_of
 from coupons.selectors.coupon_figures import CouponFigures, coupon_figures, coupon_is_claimed
 from coupons.services.stock import stock_open
@@ -79,7 +80,7 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
     """Makes, publishes, watches and stops coupons. `status` is never a field: only services move it."""
 
     form = CouponForm
-    inlines = (TierInline, EnvelopeInline, ScopeInline)
+    inlines = (TierInline, EnvelopeInline, ScopeInline, ReleaseBatchInline, StockPolicyInline)
     autocomplete_fields = ("gift_product", "budgets")
     list_display = (
         "show_title",
@@ -166,6 +167,8 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
     def get_inlines(self, request: HttpRequest, obj: Coupon | None) -> list[Any]:
         """Returns the tables of rows that matter: of a coupon that cannot change any more, those of its benefit."""
         inlines = list(super().get_inlines(request, obj))
+        if obj is None or not Stock.objects.filter(coupon=obj, is_unlimited=False).exists():
+            inlines = [each for each in inlines if not issubclass(each, StockRowsMixin)]
         if obj is None or not coupon_is_claimed(obj):
             return inlines
         return [each for each in inlines if obj.benefit_type in getattr(each, "benefits", {obj.benefit_type})]

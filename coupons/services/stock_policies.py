@@ -28,6 +28,7 @@ class LowStock:
 
     coupon: Coupon
     left: int
+    low_below: int
 
 
 def stock_policy_apply(*, coupon: Coupon, now: datetime) -> LowStock | None:
@@ -59,7 +60,7 @@ def stock_policy_apply(*, coupon: Coupon, now: datetime) -> LowStock | None:
     if not has_crossed:
         return None
     logger.warning("stock_low", coupon=str(coupon.public_id), left=left, low_below=policy.low_below)
-    return LowStock(coupon, left)
+    return LowStock(coupon, left, policy.low_below)
 
 
 def stock_policy_stop(*, coupon: Coupon, now: datetime) -> bool:

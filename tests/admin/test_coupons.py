@@ -65,7 +65,7 @@ def new_coupon(**changes: Any) -> dict[str, Any]:
         "usable_until_0": "",
         "usable_until_1": "",
         "usable_days": "14",
-        **empty_rows("tiers", "envelope", "scope_entries"),
+        **empty_rows("tiers", "envelope", "scope_entries", "release_batches", "stock_policy"),
         **changes,
     }
 

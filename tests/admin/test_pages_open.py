@@ -14,6 +14,7 @@ from campaigns.models import Campaign, CampaignCoupon, Message
 from coupons.models import Claim, Order, OrderLine, Redemption, RedemptionEntry, ScopeEntry
 from coupons.services.code_batches import code_batch_generate
 from coupons.services.gifts import gift_offer
+from coupons.services.waiting import waiting_join
 from tests import factories
 from users.models import BehaviourEvent, Tag, User
 
@@ -102,6 +103,7 @@ def full_shop(db: None) -> dict[str, Any]:
         "coupons_gift": gift_offer(
             claim=factories.make_claim(shopper=shopper), giver=shopper, message="", now=factories.NOW
         ),
+        "coupons_waitingentry": waiting_join(coupon=factories.make_coupon(stock=0), shopper=shopper, now=factories.NOW),
         "coupons_order": order,
         "coupons_redemption": redemption,
         "coupons_product": product,
