@@ -21,6 +21,7 @@ from tests.users.codes import HOME, MEI, last_digits, send, stored, use, wrong
 from users.errors import CodeNotSent, OneTimeCodeOver, OneTimeCodeWrong, PasswordNeeded, SmsNotSetUp, TooManyCodes
 from users.models import OneTimeCode, User
 from users.models.one_time_code import LASTS, MAXIMUM_WRONG_TRIES
+from users.services.accounts import account_update
 from users.services.one_time_codes import one_time_code_send
 from users.tasks import forget_one_time_codes
 
@@ -220,3 +221,33 @@ def test_old_codes_are_forgotten_with_their_addresses() -> None:
     kept, _digits = send("other@example.com", now=real_now - timedelta(hours=1))
     assert (forget_one_time_codes(), forget_one_time_codes()) == (1, 0)
     assert stored().public_id == kept
+
+
+class TestAnAddressThatNobodyProved:
+    def test_belongs_with_its_account_to_whoever_proves_it_first(self) -> None:
+        squatter = factories.make_shopper(email=MEI, password=factories.PASSWORD)
+        assert use(*send()) == squatter
+        squatter.refresh_from_db()
+        # Whoever opened the account with another's address is out, password and sessions alike.
+        assert not squatter.has_usable_password()
+        assert squatter.email_proven_at is not None
+
+    def test_keeps_its_password_once_it_was_proven(self) -> None:
+        owner = factories.make_shopper(email=MEI, email_proven_at=NOW, password=factories.PASSWORD)
+        assert use(*send()) == owner
+        owner.refresh_from_db()
+        assert owner.has_usable_password()
+
+    def test_moves_out_of_an_account_that_proved_its_other_address(self) -> None:
+        squatter = factories.make_shopper(email=MEI, phone="13900000001", phone_proven_at=NOW)
+        mei = use(*send())
+        assert mei != squatter
+        squatter.refresh_from_db()
+        assert (squatter.email, mei.email) == ("", MEI)
+
+    def test_is_unproven_again_when_it_is_changed(self) -> None:
+        owner = factories.make_shopper(email="old@example.com", email_proven_at=NOW)
+        changed = account_update(
+            user=owner, name="", email=MEI, phone="", birthday=None, language="en", wants_reminders=True
+        )
+        assert changed.email_proven_at is None

@@ -78,6 +78,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(_("staff"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     joined_at = models.DateTimeField(_("joined"), default=timezone.now)
+    # When a one-time code last showed that the account's owner reads there; an address that changes is unproven again.
+    email_proven_at = models.DateTimeField(_("e-mail address proven"), null=True, blank=True, editable=False)
+    phone_proven_at = models.DateTimeField(_("phone number proven"), null=True, blank=True, editable=False)
 
     objects = UserManager()
 

@@ -12,6 +12,8 @@ from users.errors import EmailTaken, PhoneTaken
 from users.identifiers import normalize_email, normalize_phone
 from users.models import User
 
+OWN_FIELDS = ("name", "email", "phone", "birthday", "language", "wants_reminders")
+
 
 def account_create(*, name: str, email: str = "", phone: str = "", password: str, language: str, now: datetime) -> User:
     """Opens an account for a shopper.
@@ -54,9 +56,13 @@ def account_update(
         try:
             with transaction.atomic():
                 account = User.objects.select_for_update().get(pk=user.pk)
+                if account.email != email:
+                    account.email_proven_at = None
+                if account.phone != phone:
+                    account.phone_proven_at = None
                 account.name, account.email, account.phone = name, email, phone
                 account.birthday, account.language, account.wants_reminders = birthday, language, wants_reminders
-                account.save(update_fields=["name", "email", "phone", "birthday", "language", "wants_reminders"])
+                account.save(update_fields=[*OWN_FIELDS, "email_proven_at", "phone_proven_at"])
                 return account
         except IntegrityError as error:
             _raise_taken(email=email, phone=phone, owner=user, error=error)

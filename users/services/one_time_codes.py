@@ -11,6 +11,7 @@ import re
 import secrets
 import unicodedata
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -140,12 +141,28 @@ def _give_back(keys: list[str]) -> None:
 
 
 def _account_of(identifier: str, language: str, now: datetime) -> User:
-    is_mail = is_email(identifier)
-    known = User.objects.with_email(identifier) if is_mail else User.objects.with_phone(identifier)
-    user = known.first()
+    """Returns the account of whoever has just shown to read at an address.
+
+    An address that its account never proved may have been typed in by somebody else, so whoever proves it first has
+    the better right: of an account that proved nothing yet, they become the owner, and a password set before ends
+    with every session; from one that proved its other address, the address moves to an account of its own.
+    """
+    field = "email" if is_email(identifier) else "phone"
+    other = "phone" if field == "email" else "email"
+    known = User.objects.with_email(identifier) if field == "email" else User.objects.with_phone(identifier)
+    user = known.select_for_update().first()
+    if user is not None and not getattr(user, f"{field}_proven_at"):
+        if not user.is_staff and getattr(user, f"{other}_proven_at"):
+            setattr(user, field, "")
+            user.save(update_fields=[field])
+            user = None
+        elif not user.is_staff:
+            user.set_unusable_password()
+            setattr(user, f"{field}_proven_at", now)
+            user.save(update_fields=["password", f"{field}_proven_at"])
     if user is not None:
         return user
-    named = {"email": identifier} if is_mail else {"phone": identifier}
+    named: dict[str, Any] = {field: identifier, f"{field}_proven_at": now}
     try:
         with transaction.atomic():
             return User.objects.create_user(language=language, joined_at=now, **named)
