@@ -56,7 +56,7 @@ def test_a_gift_goes_from_wallet_to_wallet(visit: Visit, language: str, width: i
     seen.locator(f"a.button[href^='{reverse('users:sign_in')}']").click()
     sign_in(receiver, friend)
     # Back on the page of the gift, which the tab remembers.
-    expect(seen.locator("#gift-accept")).to_be_visible()
+    receiver.wait_until_ready(seen.locator("#gift-accept"))
     receiver.photograph("gift-to-accept")
     seen.locator("#gift-accept button").click()
     expect(seen).to_have_url(re.compile(reverse("coupons:wallet")))

@@ -376,7 +376,7 @@ def test_no_walk_leads_the_platform_away_from_its_model() -> None:
     run_state_machine_as_test(
         ClaimLife,
         settings=settings(
-            max_examples=2000 if is_fuzzing else 60,
+            max_examples=2000 if is_fuzzing else 35,
             stateful_step_count=50 if is_fuzzing else 30,
             # The same walks every time in the test run; new ones every time when fuzzing.
             derandomize=not is_fuzzing,
