@@ -81,7 +81,7 @@ def gate_passed(*, coupon: Coupon, shopper: User, now: datetime) -> Iterator[Pas
     try:
         entry = gate.enter(shopper=shopper.pk, now=now, day=shop_date(now))
     except GateAway:
-        with _turn_without_gate():
+        with turn_without_gate():
             yield Passage()
         return
     _refuse(entry, now)
@@ -151,7 +151,7 @@ def _refuse(entry: Entry, now: datetime) -> None:
 
 
 @contextmanager
-def _turn_without_gate() -> Iterator[None]:
+def turn_without_gate() -> Iterator[None]:
     turns = _turns(settings.CLAIMS_WITHOUT_GATE)
     if not turns.acquire(timeout=TURN_SECONDS):
         raise Busy

@@ -81,14 +81,17 @@ class ApiView(GenericAPIView):
         Args:
             validated: the body as it was understood; with method and path it tells a retry from another request.
         """
-        answer = run_once(
-            caller=self.caller.id,
-            key=self.request.headers.get("Idempotency-Key"),
-            request_fingerprint=fingerprint(self.request.method, self.request.path, validated),
-            action=action,
-        )
+        answer = run_once(**self.request_once(validated), action=action)
         headers = {REPLAYED_HEADER: "true"} if answer.replayed else {}
         return Response(answer.body, status=answer.status, headers=headers)
+
+    def request_once(self, validated: Any) -> dict[str, Any]:
+        """Returns what makes this write the same as another one: `caller`, `key` and `request_fingerprint`."""
+        return {
+            "caller": self.caller.id,
+            "key": self.request.headers.get("Idempotency-Key"),
+            "request_fingerprint": fingerprint(self.request.method, self.request.path, validated),
+        }
 
 
 class UnknownAddressView(ApiView):

@@ -18,6 +18,8 @@ from config.kernel.idempotency import Answer
 from coupons.api import examples
 from coupons.api.addresses import address_to_count
 from coupons.api.serializers.claims import ClaimCreateSerializer, ClaimQuerySerializer, ClaimSerializer
+from coupons.api.serializers.tickets import ClaimTicketSerializer
+from coupons.api.views.tickets import queue_of, ticket_response
 from coupons.enums import ClaimChannel
 from coupons.errors import (
     ClaimInFlight,
@@ -35,8 +37,10 @@ from coupons.errors import (
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim
 from coupons.selectors.holdings import claim_held, claims_held, coupon_known
+from coupons.selectors.queued import QueuedCoupon
 from coupons.services.claims import claim_create, claim_create_by_code
 from coupons.services.code_guard import few_wrong_codes
+from coupons.services.queueing import claim_without_queue, ticket_take
 from users.api.whose import ShopperMissing, shopper_named, shopper_needed
 from users.errors import ShopperUnknown
 from users.models import User
@@ -73,13 +77,13 @@ class ClaimsView(ApiView):
         summary="Claim a coupon",
         description=(
             "Hands one claim of a coupon to a shopper, by the coupon's id or by a code. An acknowledged claim is "
-            "never lost; a retry under the same key is the same claim."
+            "never lost; a retry under the same key is the same claim. A coupon in queued mode answers 202 with a ticket: "
+            "nothing is won yet, and the ticket says soon what became of it."
         ),
         request=ClaimCreateSerializer,
         request_example={"coupon": examples.COUPON_ID, "shopper_external_id": "customer-1042"},
-        response=ClaimSerializer,
-        status=201,
-        response_example=examples.CLAIM,
+        response={201: ClaimSerializer, 202: ClaimTicketSerializer},
+        response_example={201: examples.CLAIM, 202: examples.CLAIM_TICKET},
         refusals=[
             SoldOut(),
             NotStarted(starts_at=TOMORROW),
@@ -98,17 +102,29 @@ class ClaimsView(ApiView):
         idempotent=True,
     )
     def post(self, request: Request) -> Response:
-        body, now = self.read_body(ClaimCreateSerializer), database_now()
+        body = self.read_body(ClaimCreateSerializer)
         shopper = shopper_needed(self.caller, body)
+        queued = queue_of(body)
+        if queued is not None:
+            ticket = ticket_take(queued=queued, shopper=shopper, **self.request_once(body))
+            if ticket is not None:
+                return ticket_response(ticket, status=202)
+        now = database_now()
         return self.answer_once(
-            body, lambda: Answer(201, ClaimSerializer(self._claim(shopper, body, now), context={"now": now}).data)
+            body,
+            lambda: Answer(201, ClaimSerializer(self._claim(shopper, body, queued, now), context={"now": now}).data),
         )
 
-    def _claim(self, shopper: User, body: dict[str, Any], now: datetime) -> Claim:
+    def _claim(self, shopper: User, body: dict[str, Any], queued: QueuedCoupon | None, now: datetime) -> Claim:
         if "code" in body:
             with few_wrong_codes(shopper=shopper, address=address_to_count(self.caller, self.request)):
                 return claim_create_by_code(shopper=shopper, text=body["code"], channel=ClaimChannel.CODE, now=now)
         channel = ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB
+        if queued is not None:
+            once = self.request_once(body)
+            return claim_without_queue(
+                queued=queued, shopper=shopper, caller=once["caller"], key=once["key"], channel=channel, now=now
+            )
         coupon = coupon_known(public_id=body["coupon"])
         terms = ChosenTerms(**body["terms"]) if "terms" in body else None
         return claim_create(shopper=shopper, coupon=coupon, channel=channel, now=now, terms=terms)
