@@ -179,8 +179,8 @@ class Coupon(models.Model):
         _("queue shoppers up"),
         default=False,
         help_text=_(
-            "For an extreme rush: a click takes a place in a queue, which is served in order of arrival within moments. "
-            "Only for coupons on the showcase with fixed terms."
+            "For an extreme rush: a click takes a place in a queue, which is served in order of arrival, usually at "
+            "once. Only for coupons on the showcase with fixed terms."
         ),
     )
 

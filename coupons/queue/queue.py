@@ -178,7 +178,7 @@ class Queue:
         serves this coupon: whoever else had taken an entry is gone, or has committed.
         """
 
-        def question(redis: Redis) -> list[tuple[str, dict[str, str]]]:
+        def question(redis: Any) -> list[tuple[str, dict[str, str]]]:
             _next, left, *_deleted = redis.xautoclaim(self._stream, GROUP, consumer, 0, "0-0", count=count)
             found = [(number, fields) for number, fields in left if fields]
             if len(found) < count:
@@ -254,11 +254,8 @@ def coupons_with_queues() -> list[UUID]:
         GateAway: Redis does not answer.
     """
 
-    def question(redis: Redis) -> list[tuple[str, float]]:
-        return redis.zrange(REGISTER, 0, -1, withscores=True)
-
     coupons, forgotten_before = [], time.time() - FORGOTTEN_SECONDS
-    for name, announced_at in connection.ask(question):
+    for name, announced_at in connection.ask(lambda redis: redis.zrange(REGISTER, 0, -1, withscores=True)):
         coupon = UUID(name)
         if announced_at < forgotten_before and not Queue(coupon).length():
             connection.ask(lambda redis, name=name: redis.zrem(REGISTER, name))

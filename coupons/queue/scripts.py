@@ -9,8 +9,8 @@ from coupons.gate.scripts import CLOCK
 
 # Refuses whom the gate would refuse, or gives a place at the end of the queue. The same ticket is the same place.
 # KEYS: word, holders, full (of the gate); stream, numbers, ticket, waiting tickets of the shopper
-# ARGV: shopper, now in microseconds, shop day, fresh for (milliseconds), ticket, fingerprint, whether the coupon is open,
-#   limit per shopper, most places, kept for (milliseconds)
+# ARGV: shopper, now in microseconds, shop day, fresh for (milliseconds), ticket, fingerprint, whether the coupon is
+#   open, limit per shopper, most places, kept for (milliseconds)
 # Returns: outcome, ticket, state, position, code, data, number that goes with a refusal, claims of the shopper
 ACCEPT = (
     CLOCK
@@ -32,8 +32,8 @@ local function refused(outcome, number)
 end
 if ARGV[7] ~= '1' then return refused('closed', 0) end
 
-local word = redis.call('HMGET', KEYS[1], 'confirmed_at', 'is_plain', 'opens_at', 'is_sold_out', 'limit', 'limit_on_day',
-    'limit_per_day')
+local word = redis.call('HMGET', KEYS[1], 'confirmed_at', 'is_plain', 'opens_at', 'is_sold_out', 'limit',
+    'limit_on_day', 'limit_per_day')
 local function is_full(field, limit)
     local known = limit ~= '' and redis.call('HGET', KEYS[3], field)
     if not known then return false end

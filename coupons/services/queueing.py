@@ -14,9 +14,9 @@ from django.db import IntegrityError, transaction
 from config.kernel.api.problems import json_value
 from config.kernel.clock import shop_date, start_of_shop_day
 from config.kernel.errors import Busy, DomainError, IdempotencyKeyMissing, IdempotencyKeyReused, NotFound
-from config.kernel.idempotency import KEY_PATTERN
+from config.kernel.idempotency import KEPT_FOR, KEY_PATTERN
 from coupons.enums import ClaimChannel, CouponState, TicketState
-from coupons.errors import Ended, LimitReached, NotEligible, NotStarted, Paused, SoldOut, TermsNeeded
+from coupons.errors import Ended, LimitReached, NotEligible, NotStarted, Paused, SoldOut, TermsNeeded, TicketLost
 from coupons.gate import GateAway, is_configured
 from coupons.models import Claim, ClaimTicket, Coupon
 from coupons.queue import Place, Queue, parse_ticket_id, ticket_id_of
@@ -164,11 +164,12 @@ def ticket_read(*, ticket: UUID, shopper: User | None) -> Ticket:
     public_id = _public_id_of(parsed.coupon_id)
     if public_id is None:
         raise NotFound
-    is_away = False
+    place, is_away = None, not is_configured()
     try:
-        place = Queue(public_id).look(ticket, shopper=None if shopper is None else shopper.pk) if is_configured() else None
+        if not is_away:
+            place = Queue(public_id).look(ticket, shopper=None if shopper is None else shopper.pk)
     except GateAway:
-        place, is_away = None, True
+        is_away = True
     if place is not None and place.state != TicketState.GRANTED:
         return _ticket_of(place, ticket, public_id)
     answered = ticket_answered(ticket=ticket, shopper=shopper)
@@ -176,7 +177,7 @@ def ticket_read(*, ticket: UUID, shopper: User | None) -> Ticket:
         return ticket_of_answer(answered)
     if is_away:
         raise Busy
-    return Ticket(id=ticket, coupon=public_id, state=TicketState.LOST)
+    return Ticket(id=ticket, coupon=public_id, state=TicketState.LOST, refusal=TicketLost())
 
 
 def ticket_waiting(*, coupon: Coupon, shopper: User) -> Ticket | None:
@@ -242,9 +243,9 @@ def refusal_data(refusal: DomainError) -> dict[str, object]:
     return {name: json_value(name, value) for name, value in refusal.data.items()}
 
 
-def tickets_delete_old(*, before: datetime) -> int:
+def tickets_delete_old(*, now: datetime) -> int:
     """Deletes answers that nobody asks for any more; returns how many."""
-    return ClaimTicket.objects.answered_before(before).delete()[0]
+    return ClaimTicket.objects.answered_before(now - KEPT_FOR).delete()[0]
 
 
 def _ticket_of(place: Place, ticket: UUID, coupon: UUID) -> Ticket:

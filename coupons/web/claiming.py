@@ -13,12 +13,14 @@ from config.kernel.errors import DomainError, IdempotencyInFlight, IdempotencyKe
 from config.kernel.idempotency import Answer, fingerprint, run_once
 from config.kernel.rate_limit import keep_rate
 from coupons.codes import normalize_code
-from coupons.enums import ClaimChannel
+from coupons.enums import ClaimChannel, TicketState
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim, Coupon, Lottery, RedPacket
+from coupons.selectors.queued import QueuedCoupon
 from coupons.services.claims import claim_create, claim_create_by_code
 from coupons.services.code_guard import few_wrong_codes
 from coupons.services.lotteries import lottery_enter
+from coupons.services.queueing import Ticket, claim_without_queue, queued_coupon, ticket_take
 from coupons.services.red_packets import red_packet_grab
 from users.models import User
 
@@ -39,22 +41,50 @@ class PageTooOld(DomainError):
 
 def claim_once(
     *, shopper: User, coupon: Coupon, address: str, key: str, now: datetime, terms: ChosenTerms | None = None
-) -> None:
+) -> Ticket | None:
     """Claims a coupon at most once under the key that the server put into the form.
 
     Args:
         address: where the shopper comes from; claims are counted by it too.
 
+    Returns:
+        The place in the queue of a coupon in queued mode, while it waits; None when the claim is made.
+
     Raises:
         Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `claim_create`.
     """
-    _once(
-        shopper,
-        address,
-        key,
-        fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None),
-        lambda: claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=now, terms=terms),
-    )
+    _count(shopper, address)
+    caller, page_key = f"user:{shopper.pk}", _page_key(key)
+    request_fingerprint = fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None)
+    queued = queued_coupon(public_id=coupon.public_id) if coupon.is_queued and terms is None else None
+    if queued is not None:
+        ticket = _ticket_once(queued, shopper, caller, page_key, request_fingerprint)
+        if ticket is not None:
+            return ticket if ticket.state == TicketState.WAITING else None
+
+    def claim() -> Claim:
+        if queued is not None and page_key is not None:
+            return claim_without_queue(
+                queued=queued, shopper=shopper, caller=caller, key=page_key, channel=ClaimChannel.WEB, now=now
+            )
+        return claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=now, terms=terms)
+
+    click_once(shopper, key, request_fingerprint, lambda: Answer(201, {"claim": str(claim().public_id)}))
+    return None
+
+
+def _ticket_once(
+    queued: QueuedCoupon, shopper: User, caller: str, key: str | None, request_fingerprint: str
+) -> Ticket | None:
+    try:
+        ticket = ticket_take(
+            queued=queued, shopper=shopper, caller=caller, key=key, request_fingerprint=request_fingerprint
+        )
+    except (IdempotencyKeyMissing, IdempotencyKeyReused) as error:
+        raise PageTooOld from error
+    if ticket is not None and ticket.refusal is not None:
+        raise ticket.refusal
+    return ticket
 
 
 def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: datetime) -> None:
@@ -117,8 +147,17 @@ def _once(shopper: User, address: str, key: str, request_fingerprint: str, claim
 
 
 def _answer_once(shopper: User, address: str, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> None:
-    keep_rate("claims", {"shopper": shopper.pk, "address": network_of(address)})
+    _count(shopper, address)
     click_once(shopper, key, request_fingerprint, action)
+
+
+def _count(shopper: User, address: str) -> None:
+    keep_rate("claims", {"shopper": shopper.pk, "address": network_of(address)})
+
+
+def _page_key(key: str) -> str | None:
+    # Apart from the keys that the shopper's scripts send to the API.
+    return f"page:{key}" if key else None
 
 
 def click_once(shopper: User, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> Answer:
@@ -130,8 +169,7 @@ def click_once(shopper: User, key: str, request_fingerprint: str, action: Callab
     try:
         return run_once(
             caller=f"user:{shopper.pk}",
-            # Apart from the keys that the shopper's scripts send to the API.
-            key=f"page:{key}" if key else None,
+            key=_page_key(key),
             request_fingerprint=request_fingerprint,
             action=action,
         )

@@ -128,9 +128,7 @@ def operation(
         has_each = isinstance(response_example, dict) and response_example.keys() == responses.keys()
         for each in responses:
             value = response_example[each] if has_each else response_example
-            examples.append(
-                OpenApiExample("Response", value=value, response_only=True, status_codes=[str(each)])
-            )
+            examples.append(OpenApiExample("Response", value=value, response_only=True, status_codes=[str(each)]))
     return extend_schema(
         operation_id=id,
         tags=[tag],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -13,15 +12,13 @@ from coupons.api.serializers.claims import ClaimSerializer
 from coupons.enums import TicketState
 from coupons.services.queueing import Ticket
 
-LOST = _("Your place in the queue was lost. Nothing was claimed: please try again.")
-
 
 class TicketRefusalSerializer(serializers.Serializer):
     """Why there is no claim; the members of a problem document that tell it."""
 
     code = serializers.CharField(help_text="As of a refused claim, or `ticket_lost`.")
     detail = serializers.CharField(help_text="A sentence in the language of the request.")
-    data = serializers.DictField(help_text="What belongs to the code, such as `limit` and `resets_at`.")
+    details = serializers.DictField(help_text="What belongs to the code, such as `limit` and `resets_at`.")
 
 
 class ClaimTicketSerializer(serializers.Serializer):
@@ -42,9 +39,7 @@ class ClaimTicketSerializer(serializers.Serializer):
 
     @extend_schema_field(TicketRefusalSerializer(allow_null=True))
     def get_refusal(self, ticket: Ticket) -> dict[str, Any] | None:
-        if ticket.state == TicketState.LOST:
-            return {"code": "ticket_lost", "detail": str(LOST), "data": {}}
         if ticket.refusal is None:
             return None
-        data = {name: json_value(name, value) for name, value in ticket.refusal.data.items()}
-        return {"code": ticket.refusal.code, "detail": ticket.refusal.sentence, "data": data}
+        details = {name: json_value(name, value) for name, value in ticket.refusal.data.items()}
+        return {"code": ticket.refusal.code, "detail": ticket.refusal.sentence, "details": details}

@@ -77,8 +77,8 @@ class ClaimsView(ApiView):
         summary="Claim a coupon",
         description=(
             "Hands one claim of a coupon to a shopper, by the coupon's id or by a code. An acknowledged claim is "
-            "never lost; a retry under the same key is the same claim. A coupon in queued mode answers 202 with a ticket: "
-            "nothing is won yet, and the ticket says soon what became of it."
+            "never lost; a retry under the same key is the same claim. A coupon in queued mode answers 202 with a "
+            "ticket: nothing is won yet, and the ticket says soon what became of it."
         ),
         request=ClaimCreateSerializer,
         request_example={"coupon": examples.COUPON_ID, "shopper_external_id": "customer-1042"},

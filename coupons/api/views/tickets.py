@@ -29,8 +29,8 @@ class ClaimTicketView(ApiView):
         tag="claims",
         summary="Read a ticket of a queued claim",
         description=(
-            "A claim of a coupon in queued mode answers 202 with a ticket. It waits, and says at which place, until it is "
-            "granted or refused. Look again after `retry_after` seconds."
+            "A claim of a coupon in queued mode answers 202 with a ticket. It waits, and says at which place, until "
+            "it is granted or refused. Look again after `retry_after` seconds."
         ),
         response=ClaimTicketSerializer,
         response_example=examples.CLAIM_TICKET,

@@ -13,7 +13,6 @@ from config.kernel.progress import progress_steps
 from coupons.gate import GateAway, is_configured
 from coupons.services.granting import Granter
 
-
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
