@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -103,6 +103,16 @@ def tell_gate_of_claim(*, coupon: Coupon, stock: Stock, claim: Claim) -> None:
     if stock.bucket_count > 1 and is_configured() and claim.ordinal is not None:
         note = partial(Gate(coupon.public_id).note_claimed, shopper=claim.shopper_id, claimed=claim.ordinal)
         transaction.on_commit(partial(_tell, note))
+
+
+def tell_gate_of_claims(*, coupon: Coupon, stock: Stock, claimed: Mapping[int, int]) -> None:
+    """Lets the gate know of many claims as soon as they are committed.
+
+    Args:
+        claimed: how many claims each shopper has made.
+    """
+    if stock.bucket_count > 1 and is_configured() and claimed:
+        transaction.on_commit(partial(_tell, partial(Gate(coupon.public_id).raise_claims, dict(claimed))))
 
 
 def tell_gate_of_stock(*, public_id: UUID, stock: Stock) -> None:
