@@ -5,7 +5,16 @@ transaction, and takes them off the stream only after the commit. What stands he
 a claim: whoever loses Redis loses places, and nothing that was won.
 """
 
-from coupons.queue.queue import Place, Queue, coupons_with_queues
+from coupons.queue.queue import Place, Queue, coupons_with_queues, key_give_back, key_take
 from coupons.queue.tickets import TicketId, parse_ticket_id, ticket_id_of
 
-__all__ = ["Place", "Queue", "TicketId", "coupons_with_queues", "parse_ticket_id", "ticket_id_of"]
+__all__ = [
+    "Place",
+    "Queue",
+    "TicketId",
+    "coupons_with_queues",
+    "key_give_back",
+    "key_take",
+    "parse_ticket_id",
+    "ticket_id_of",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Place:
 
     Attributes:
         outcome: `accepted`, `known` (the same request came before), `waiting` (the shopper has a place already, and may
-            have no other), or why there is none: `reused`, `closed`, `not_started`, `sold_out`, `shopper`,
+            have no other), or why there is none: `closed`, `not_started`, `sold_out`, `shopper`,
             `shopper_day`, `day`, `full`.
         state: of the ticket: `waiting`, `granted` or `refused`.
         position: the place in the queue, from 1.
@@ -96,14 +97,11 @@ class Queue:
         """Lets granters know that places may be taken from now on; to be said again within a minute."""
         connection.ask(lambda redis: redis.zadd(REGISTER, {self._coupon.hex: time.time()}))
 
-    def accept(
-        self, *, ticket: UUID, shopper: int, fingerprint: str, is_open: bool, limit: int, now: datetime, day: date
-    ) -> Place:
+    def accept(self, *, ticket: UUID, shopper: int, is_open: bool, limit: int, now: datetime, day: date) -> Place:
         """Takes a place at the end, unless there is one already or the gate knows that it would be in vain.
 
         Args:
             shopper: primary key.
-            fingerprint: of the request; the same ticket with another one is `reused`.
             is_open: whether the coupon can be claimed; only a place that was taken before counts otherwise.
             limit: how many claims one shopper may make.
             now: the database's time.
@@ -118,7 +116,6 @@ class Queue:
                 day.toordinal(),
                 FRESH_MILLISECONDS,
                 ticket.hex,
-                fingerprint,
                 int(is_open),
                 limit,
                 MOST_PLACES,
@@ -247,6 +244,26 @@ class Queue:
         return asked
 
 
+def key_take(*, caller: str, key: str, fingerprint: str) -> str | None:
+    """Notes that a key stands for a request; returns the fingerprint of the one that it stood for before.
+
+    Raises:
+        GateAway: Redis does not answer.
+    """
+    name = _key_name(caller, key)
+    return connection.ask(lambda redis: redis.set(name, fingerprint, nx=True, get=True, px=KEPT_MILLISECONDS))
+
+
+def key_give_back(*, caller: str, key: str) -> None:
+    """Forgets a key, so that a request that was refused may be corrected under it.
+
+    Raises:
+        GateAway: Redis does not answer.
+    """
+    name = _key_name(caller, key)
+    connection.ask(lambda redis: redis.delete(name))
+
+
 def coupons_with_queues() -> list[UUID]:
     """Returns the public ids of coupons whose queues may have places; forgets those that are over.
 
@@ -262,6 +279,11 @@ def coupons_with_queues() -> list[UUID]:
         else:
             coupons.append(coupon)
     return coupons
+
+
+def _key_name(caller: str, key: str) -> str:
+    # A key may be used for any coupon, so that it does not lie beside one.
+    return "quan:queue:key:" + hashlib.blake2b(f"{caller}\0{key}".encode(), digest_size=16).hexdigest()
 
 
 def _entry(number: str, fields: dict[str, str]) -> Entry | None:

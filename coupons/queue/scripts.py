@@ -9,8 +9,8 @@ from coupons.gate.scripts import CLOCK
 
 # Refuses whom the gate would refuse, or gives a place at the end of the queue. The same ticket is the same place.
 # KEYS: word, holders, full (of the gate); stream, numbers, ticket, waiting tickets of the shopper
-# ARGV: shopper, now in microseconds, shop day, fresh for (milliseconds), ticket, fingerprint, whether the coupon is
-#   open, limit per shopper, most places, kept for (milliseconds)
+# ARGV: shopper, now in microseconds, shop day, fresh for (milliseconds), ticket, whether the coupon is open, limit per
+#   shopper, most places, kept for (milliseconds)
 # Returns: outcome, ticket, state, position, code, data, number that goes with a refusal, claims of the shopper
 ACCEPT = (
     CLOCK
@@ -20,17 +20,14 @@ local function place(outcome, ticket, state, arrival, code, data)
     return {outcome, ticket, state, math.max(1, tonumber(arrival) - done), code or '', data or '', 0, 0}
 end
 
-local known = redis.call('HMGET', KEYS[6], 'fingerprint', 'state', 'arrival', 'code', 'data')
-if known[1] then
-    if known[1] ~= ARGV[6] then return {'reused', '', '', 0, '', '', 0, 0} end
-    return place('known', ARGV[5], known[2], known[3], known[4], known[5])
-end
+local known = redis.call('HMGET', KEYS[6], 'state', 'arrival', 'code', 'data')
+if known[1] then return place('known', ARGV[5], known[1], known[2], known[3], known[4]) end
 
 local claimed = tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or '0')
 local function refused(outcome, number)
     return {outcome, '', '', 0, '', '', tonumber(number), claimed}
 end
-if ARGV[7] ~= '1' then return refused('closed', 0) end
+if ARGV[6] ~= '1' then return refused('closed', 0) end
 
 local word = redis.call('HMGET', KEYS[1], 'confirmed_at', 'is_plain', 'opens_at', 'is_sold_out', 'limit',
     'limit_on_day', 'limit_per_day')
@@ -50,17 +47,17 @@ end
 
 -- Places and claims of a shopper together keep the limit: who asks for more is shown the place that there is.
 local waiting = redis.call('ZCARD', KEYS[7])
-if waiting > 0 and claimed + waiting >= tonumber(ARGV[8]) then
+if waiting > 0 and claimed + waiting >= tonumber(ARGV[7]) then
     local last = redis.call('ZREVRANGE', KEYS[7], 0, 0, 'WITHSCORES')
     return place('waiting', last[1], 'waiting', last[2])
 end
-if redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[9]) then return refused('full', 0) end
+if redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[8]) then return refused('full', 0) end
 
 local arrival = redis.call('HINCRBY', KEYS[5], 'arrived', 1)
 redis.call('XADD', KEYS[4], '*', 'ticket', ARGV[5], 'shopper', ARGV[1], 'arrival', arrival)
-redis.call('HSET', KEYS[6], 'fingerprint', ARGV[6], 'state', 'waiting', 'arrival', arrival, 'shopper', ARGV[1])
+redis.call('HSET', KEYS[6], 'state', 'waiting', 'arrival', arrival, 'shopper', ARGV[1])
 redis.call('ZADD', KEYS[7], arrival, ARGV[5])
-for number = 4, 7 do redis.call('PEXPIRE', KEYS[number], ARGV[10]) end
+for number = 4, 7 do redis.call('PEXPIRE', KEYS[number], ARGV[9]) end
 return place('accepted', ARGV[5], 'waiting', arrival)
 """
 )

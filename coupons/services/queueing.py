@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,7 +19,7 @@ from coupons.enums import ClaimChannel, CouponState, TicketState
 from coupons.errors import Ended, LimitReached, NotEligible, NotStarted, Paused, SoldOut, TermsNeeded, TicketLost
 from coupons.gate import GateAway, is_configured
 from coupons.models import Claim, ClaimTicket, Coupon
-from coupons.queue import Place, Queue, parse_ticket_id, ticket_id_of
+from coupons.queue import Place, Queue, key_give_back, key_take, parse_ticket_id, ticket_id_of
 from coupons.selectors.queued import QueuedCoupon, coupon_public_id, queued_coupon_read, ticket_answered
 from coupons.services.claims import claim_create
 from coupons.services.gate import turn_without_gate
@@ -129,10 +129,12 @@ def ticket_take(
     ticket = ticket_id_of(caller=caller, key=key, coupon_id=coupon.pk, shopper_id=shopper.pk)
     state = coupon.state(now)
     try:
+        known = key_take(caller=caller, key=key, fingerprint=request_fingerprint)
+        if known not in (None, request_fingerprint):
+            raise IdempotencyKeyReused
         place = Queue(coupon.public_id).accept(
             ticket=ticket,
             shopper=shopper.pk,
-            fingerprint=request_fingerprint,
             is_open=state == CouponState.LIVE and shopper.is_active,
             limit=coupon.limit_per_shopper,
             now=now,
@@ -145,6 +147,9 @@ def ticket_take(
     # Whoever got one and asks again after the queue has forgotten it: the same request is the same ticket.
     if place.claimed and (answered := ticket_answered(ticket=ticket)) is not None:
         return replace(ticket_of_answer(answered), is_repeated=True)
+    if known is None:
+        with suppress(GateAway):
+            key_give_back(caller=caller, key=key)
     raise _refusal_of(place, coupon, state, now)
 
 
@@ -264,8 +269,6 @@ def _ticket_of(place: Place, ticket: UUID, coupon: UUID) -> Ticket:
 
 def _refusal_of(place: Place, coupon: Coupon, state: CouponState, now: datetime) -> DomainError:
     match place.outcome:
-        case "reused":
-            return IdempotencyKeyReused()
         case "full":
             return Busy(retry_after=FULL_RETRY_SECONDS)
         case "closed":

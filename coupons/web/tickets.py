@@ -111,9 +111,7 @@ def coupon_ticket(
     )
 
 
-def coupon_tickets(
-    coupons: Iterable[Coupon], *, now: datetime, shopper: User | None = None
-) -> list[CouponTicket]:
+def coupon_tickets(coupons: Iterable[Coupon], *, now: datetime, shopper: User | None = None) -> list[CouponTicket]:
     """Returns the tickets of many coupons without a further query."""
     return [coupon_ticket(coupon, now=now, shopper=shopper) for coupon in coupons]
 
