@@ -33,9 +33,9 @@ class Place:
     """What the queue said.
 
     Attributes:
-        outcome: `accepted`, `known` (the same request came before), `waiting` (the shopper has a place already, and may
-            have no other), or why there is none: `closed`, `not_started`, `sold_out`, `shopper`,
-            `shopper_day`, `day`, `full`.
+        outcome: `accepted`, `first` (of a queue that is to be announced), `known` (the same request came before),
+            `waiting` (the shopper has a place already, and may have no other), or why there is none: `closed`,
+            `not_started`, `sold_out`, `shopper`, `shopper_day`, `day`, `full`.
         state: of the ticket: `waiting`, `granted` or `refused`.
         position: the place in the queue, from 1.
         code: of a refusal; `data`, as JSON, belongs to it.
@@ -94,7 +94,7 @@ class Queue:
     # Shoppers
 
     def announce(self) -> None:
-        """Lets granters know that places may be taken from now on; to be said again within a minute."""
+        """Lets granters know that places may be taken from now on; to be said again each minute, and after `first`."""
         connection.ask(lambda redis: redis.zadd(REGISTER, {self._coupon.hex: time.time()}))
 
     def accept(self, *, ticket: UUID, shopper: int, is_open: bool, limit: int, now: datetime, day: date) -> Place:

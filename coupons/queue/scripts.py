@@ -58,7 +58,8 @@ redis.call('XADD', KEYS[4], '*', 'ticket', ARGV[5], 'shopper', ARGV[1], 'arrival
 redis.call('HSET', KEYS[6], 'state', 'waiting', 'arrival', arrival, 'shopper', ARGV[1])
 redis.call('ZADD', KEYS[7], arrival, ARGV[5])
 for number = 4, 7 do redis.call('PEXPIRE', KEYS[number], ARGV[9]) end
-return place('accepted', ARGV[5], 'waiting', arrival)
+-- The first place of a queue that was not there before, or that a lost Redis took along.
+return place(arrival == 1 and 'first' or 'accepted', ARGV[5], 'waiting', arrival)
 """
 )
 

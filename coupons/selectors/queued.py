@@ -48,6 +48,11 @@ def queued_coupon_read(*, public_id: UUID) -> QueuedCoupon | None:
     return None if coupon is None else QueuedCoupon(coupon, database_now())
 
 
+def queued_coupons_live(*, now: datetime) -> list[UUID]:
+    """Returns the public ids of coupons that shoppers can queue up for now."""
+    return list(Coupon.objects.live(now).filter(is_queued=True).order_by("pk").values_list("public_id", flat=True))
+
+
 def coupon_public_id(*, pk: int) -> UUID | None:
     """Returns the public id of a coupon; None when there is none."""
     return Coupon.objects.filter(pk=pk).values_list("public_id", flat=True).first()

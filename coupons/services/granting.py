@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -21,6 +22,7 @@ from coupons.gate import Gate, GateAway
 from coupons.models import Claim, ClaimTicket, Coupon
 from coupons.queue import Queue, coupons_with_queues
 from coupons.queue.queue import Answer, Entry
+from coupons.selectors.queued import queued_coupons_live
 from coupons.services.bulk_claims import claims_create_many
 from coupons.services.claims import coupon_with_stock
 from coupons.services.gate import word_of
@@ -34,6 +36,9 @@ WAIT_MILLISECONDS = 50
 REST_SECONDS = 0.2
 # Between two looks at which queues there are, in seconds.
 REGISTER_SECONDS = 0.2
+# A queue that was never announced, because its web worker died just then, is found in the database after so many
+# seconds.
+DATABASE_SECONDS = 5.0
 # A word of the database counts for a second at the gate; refused shoppers need no place in the queue.
 WORD_SECONDS = 0.3
 
@@ -71,7 +76,8 @@ class Granter:
         self._batch = batch
         self._sizes: dict[UUID, int] = {}
         self._coupons: list[UUID] = []
-        self._looked_at = 0.0
+        self._live: list[UUID] = []
+        self._looked_at = self._asked_at = -math.inf
         self._words: dict[UUID, float] = {}
 
     def run(self, *, progressed: Callable[[int], object] = lambda _served: None) -> None:
@@ -142,10 +148,14 @@ class Granter:
     def _look_around(self) -> None:
         if time.monotonic() - self._looked_at < REGISTER_SECONDS:
             return
-        self._coupons = coupons_with_queues()
+        announced = coupons_with_queues()
         self._looked_at = time.monotonic()
-        for coupon in self._coupons:
-            if time.monotonic() - self._words.get(coupon, 0.0) >= WORD_SECONDS:
+        if time.monotonic() - self._asked_at >= DATABASE_SECONDS:
+            self._live = queued_coupons_live(now=database_now())
+            self._asked_at = time.monotonic()
+        self._coupons = [*announced, *(coupon for coupon in self._live if coupon not in announced)]
+        for coupon in announced:
+            if time.monotonic() - self._words.get(coupon, -math.inf) >= WORD_SECONDS:
                 self._words[coupon] = time.monotonic()
                 word_renew(public_id=coupon)
 

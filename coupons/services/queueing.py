@@ -140,6 +140,8 @@ def ticket_take(
             now=now,
             day=shop_date(now),
         )
+        if place.outcome == "first":
+            Queue(coupon.public_id).announce()
     except GateAway:
         return None
     if place.ticket is not None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import select
 import signal
 import socket
 from typing import Any
@@ -11,27 +12,35 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.kernel.errors import Busy
 from config.kernel.progress import progress_steps
 from coupons.gate import GateAway, is_configured
-from coupons.services.granting import Granter
+from coupons.services.granting import BATCH, Granter
 
-STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+LARGEST_BATCH = 1_000
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopSignal:
-    """Says when this process was asked to end. Signals wait until they are asked for: none cuts a batch off."""
+    """Says when this process was asked to end. A signal is only noted: none cuts a batch off."""
 
     def __init__(self) -> None:
         self._has_come = False
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        # What wakes a wait; an event's own lock must not be taken in a signal handler.
+        self._reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._note)
 
     def is_set(self) -> bool:
-        """Tells whether one has come."""
-        self._has_come = self._has_come or bool(signal.sigpending() & STOP_SIGNALS)
+        """Tells whether a signal has come."""
         return self._has_come
 
-    def wait(self, timeout: float, /) -> bool:
+    def wait(self, timeout: float | None, /) -> bool:
         """Waits for one, so many seconds at most; tells whether one has come."""
-        self._has_come = self._has_come or signal.sigtimedwait(STOP_SIGNALS, timeout) is not None
+        if not self._has_come:
+            select.select([self._reader], [], [], timeout)
         return self._has_come
+
+    def _note(self, _number: int, _frame: object) -> None:
+        self._has_come = True
 
 
 class Command(BaseCommand):
@@ -39,16 +48,20 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="stop when every queue is empty")
+        parser.add_argument("--batch", type=int, default=BATCH, help="places served in one transaction (%(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         stop = StopSignal()
-        granter = Granter(consumer=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}", stop=stop)
+        if not 1 <= options["batch"] <= LARGEST_BATCH:
+            raise CommandError(f"--batch is a number from 1 to {LARGEST_BATCH}.")
+        consumer = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        granter = Granter(consumer=consumer, stop=stop, batch=options["batch"])
         if not options["once"]:
             self.stdout.write("Serving queues.")
             self.stdout.flush()
             if not is_configured():
                 # Nobody is queued up without Redis; the process stays, as its supervisor expects.
-                signal.sigwait(STOP_SIGNALS)
+                stop.wait(None)
                 return
             granter.run()
             return
