@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import datetime
 
@@ -10,13 +11,13 @@ from django.utils.translation import gettext_lazy as _
 
 from config.kernel.addresses import network_of
 from config.kernel.errors import DomainError, IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
-from config.kernel.idempotency import Answer, fingerprint, run_once
+from config.kernel.idempotency import Answer, Attempt, fingerprint, run_once
 from config.kernel.rate_limit import keep_rate
 from coupons.codes import normalize_code
 from coupons.enums import ClaimChannel
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim, Coupon, Lottery, RedPacket
-from coupons.services.claims import claim_create, claim_create_by_code
+from coupons.services.claims import claim_create_by_code, claim_create_once
 from coupons.services.code_guard import few_wrong_codes
 from coupons.services.lotteries import lottery_enter
 from coupons.services.red_packets import red_packet_grab
@@ -48,13 +49,19 @@ def claim_once(
     Raises:
         Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `claim_create`.
     """
-    _once(
-        shopper,
-        address,
-        key,
-        fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None),
-        lambda: claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=now, terms=terms),
-    )
+    keep_rate("claims", {"shopper": shopper.pk, "address": network_of(address)})
+    with _as_a_click():
+        claim_create_once(
+            attempt=_attempt(
+                shopper, key, fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None)
+            ),
+            shopper=shopper,
+            coupon=coupon,
+            channel=ClaimChannel.WEB,
+            now=now,
+            answer=_answer_of_claim,
+            terms=terms,
+        )
 
 
 def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: datetime) -> None:
@@ -113,7 +120,11 @@ def enter_once(*, shopper: User, lottery: Lottery, address: str, key: str, now: 
 
 
 def _once(shopper: User, address: str, key: str, request_fingerprint: str, claim: Callable[[], Claim]) -> None:
-    _answer_once(shopper, address, key, request_fingerprint, lambda: Answer(201, {"claim": str(claim().public_id)}))
+    _answer_once(shopper, address, key, request_fingerprint, lambda: _answer_of_claim(claim()))
+
+
+def _answer_of_claim(claim: Claim) -> Answer:
+    return Answer(201, {"claim": str(claim.public_id)})
 
 
 def _answer_once(shopper: User, address: str, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> None:
@@ -127,14 +138,23 @@ def click_once(shopper: User, key: str, request_fingerprint: str, action: Callab
     Raises:
         ClickInFlight, PageTooOld, Busy, and the errors of the action.
     """
+    with _as_a_click():
+        return run_once(attempt=_attempt(shopper, key, request_fingerprint), action=action)
+
+
+def _attempt(shopper: User, key: str, request_fingerprint: str) -> Attempt:
+    return Attempt.of(
+        caller=f"user:{shopper.pk}",
+        # Apart from the keys that the shopper's scripts send to the API.
+        key=f"page:{key}" if key else None,
+        fingerprint=request_fingerprint,
+    )
+
+
+@contextmanager
+def _as_a_click() -> Iterator[None]:
     try:
-        return run_once(
-            caller=f"user:{shopper.pk}",
-            # Apart from the keys that the shopper's scripts send to the API.
-            key=f"page:{key}" if key else None,
-            request_fingerprint=request_fingerprint,
-            action=action,
-        )
+        yield
     except IdempotencyInFlight as error:
         raise ClickInFlight from error
     except (IdempotencyKeyMissing, IdempotencyKeyReused) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from rest_framework.request import Request
@@ -11,8 +10,9 @@ from rest_framework.response import Response
 
 from config.kernel.api.pagination import NewestFirstPagination
 from config.kernel.api.schema import operation
+from config.kernel.api.serializers import represent
 from config.kernel.api.views import ApiView
-from config.kernel.clock import database_now
+from config.kernel.clock import database_now, recent_database_now
 from config.kernel.errors import NotFound
 from config.kernel.idempotency import Answer
 from coupons.api import examples
@@ -35,7 +35,7 @@ from coupons.errors import (
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim
 from coupons.selectors.holdings import claim_held, claims_held, coupon_known
-from coupons.services.claims import claim_create, claim_create_by_code
+from coupons.services.claims import claim_create_by_code, claim_create_once
 from coupons.services.code_guard import few_wrong_codes
 from users.api.whose import ShopperMissing, shopper_named, shopper_needed
 from users.errors import ShopperUnknown
@@ -98,20 +98,28 @@ class ClaimsView(ApiView):
         idempotent=True,
     )
     def post(self, request: Request) -> Response:
-        body, now = self.read_body(ClaimCreateSerializer), database_now()
+        body, now = self.read_body(ClaimCreateSerializer), recent_database_now()
         shopper = shopper_needed(self.caller, body)
-        return self.answer_once(
-            body, lambda: Answer(201, ClaimSerializer(self._claim(shopper, body, now), context={"now": now}).data)
-        )
 
-    def _claim(self, shopper: User, body: dict[str, Any], now: datetime) -> Claim:
+        def answer(claim: Claim) -> Answer:
+            return Answer(201, represent(ClaimSerializer, claim, now=now))
+
         if "code" in body:
-            with few_wrong_codes(shopper=shopper, address=address_to_count(self.caller, self.request)):
-                return claim_create_by_code(shopper=shopper, text=body["code"], channel=ClaimChannel.CODE, now=now)
-        channel = ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB
-        coupon = coupon_known(public_id=body["coupon"])
-        terms = ChosenTerms(**body["terms"]) if "terms" in body else None
-        return claim_create(shopper=shopper, coupon=coupon, channel=channel, now=now, terms=terms)
+            return self.answer_once(body, lambda: answer(self._claim_by_code(shopper, body["code"], now)))
+        answered = claim_create_once(
+            attempt=self.attempt(body),
+            shopper=shopper,
+            coupon=coupon_known(public_id=body["coupon"]),
+            channel=ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB,
+            now=now,
+            answer=answer,
+            terms=ChosenTerms(**body["terms"]) if "terms" in body else None,
+        )
+        return self.respond(answered)
+
+    def _claim_by_code(self, shopper: User, code: str, now: datetime) -> Claim:
+        with few_wrong_codes(shopper=shopper, address=address_to_count(self.caller, self.request)):
+            return claim_create_by_code(shopper=shopper, text=code, channel=ClaimChannel.CODE, now=now)
 
 
 class ClaimView(ApiView):
