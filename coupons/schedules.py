@@ -51,4 +51,9 @@ SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "gather stock": {
+        "task": "coupons.tasks.gather_stock",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
 }

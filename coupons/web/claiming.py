@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import datetime
 
@@ -10,17 +11,16 @@ from django.utils.translation import gettext_lazy as _
 
 from config.kernel.addresses import network_of
 from config.kernel.errors import DomainError, IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
-from config.kernel.idempotency import Answer, fingerprint, run_once
+from config.kernel.idempotency import Answer, Attempt, fingerprint, run_once
 from config.kernel.rate_limit import keep_rate
 from coupons.codes import normalize_code
 from coupons.enums import ClaimChannel, TicketState
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim, Coupon, Lottery, RedPacket
-from coupons.selectors.queued import QueuedCoupon
-from coupons.services.claims import claim_create, claim_create_by_code
+from coupons.services.claims import claim_create_by_code
 from coupons.services.code_guard import few_wrong_codes
 from coupons.services.lotteries import lottery_enter
-from coupons.services.queueing import Ticket, claim_without_queue, queued_coupon, ticket_take
+from coupons.services.queueing import Ticket, claim_or_ticket_once
 from coupons.services.red_packets import red_packet_grab
 from users.models import User
 
@@ -53,38 +53,24 @@ def claim_once(
     Raises:
         Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `claim_create`.
     """
-    _count(shopper, address)
-    caller, page_key = f"user:{shopper.pk}", _page_key(key)
-    request_fingerprint = fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None)
-    queued = queued_coupon(public_id=coupon.public_id) if coupon.is_queued and terms is None else None
-    if queued is not None:
-        ticket = _ticket_once(queued, shopper, caller, page_key, request_fingerprint)
-        if ticket is not None:
-            return ticket if ticket.state == TicketState.WAITING else None
-
-    def claim() -> Claim:
-        if queued is not None and page_key is not None:
-            return claim_without_queue(
-                queued=queued, shopper=shopper, caller=caller, key=page_key, channel=ClaimChannel.WEB, now=now
-            )
-        return claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=now, terms=terms)
-
-    click_once(shopper, key, request_fingerprint, lambda: Answer(201, {"claim": str(claim().public_id)}))
-    return None
-
-
-def _ticket_once(
-    queued: QueuedCoupon, shopper: User, caller: str, key: str | None, request_fingerprint: str
-) -> Ticket | None:
-    try:
-        ticket = ticket_take(
-            queued=queued, shopper=shopper, caller=caller, key=key, request_fingerprint=request_fingerprint
+    keep_rate("claims", {"shopper": shopper.pk, "address": network_of(address)})
+    with _as_a_click():
+        answered = claim_or_ticket_once(
+            attempt=_attempt(
+                shopper, key, fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None)
+            ),
+            shopper=shopper,
+            coupon=coupon,
+            channel=ClaimChannel.WEB,
+            now=now,
+            answer=_answer_of_claim,
+            terms=terms,
         )
-    except (IdempotencyKeyMissing, IdempotencyKeyReused) as error:
-        raise PageTooOld from error
-    if ticket is not None and ticket.refusal is not None:
-        raise ticket.refusal
-    return ticket
+    if not isinstance(answered, Ticket):
+        return None
+    if answered.refusal is not None:
+        raise answered.refusal
+    return answered if answered.state == TicketState.WAITING else None
 
 
 def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: datetime) -> None:
@@ -143,21 +129,16 @@ def enter_once(*, shopper: User, lottery: Lottery, address: str, key: str, now: 
 
 
 def _once(shopper: User, address: str, key: str, request_fingerprint: str, claim: Callable[[], Claim]) -> None:
-    _answer_once(shopper, address, key, request_fingerprint, lambda: Answer(201, {"claim": str(claim().public_id)}))
+    _answer_once(shopper, address, key, request_fingerprint, lambda: _answer_of_claim(claim()))
+
+
+def _answer_of_claim(claim: Claim) -> Answer:
+    return Answer(201, {"claim": str(claim.public_id)})
 
 
 def _answer_once(shopper: User, address: str, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> None:
-    _count(shopper, address)
-    click_once(shopper, key, request_fingerprint, action)
-
-
-def _count(shopper: User, address: str) -> None:
     keep_rate("claims", {"shopper": shopper.pk, "address": network_of(address)})
-
-
-def _page_key(key: str) -> str | None:
-    # Apart from the keys that the shopper's scripts send to the API.
-    return f"page:{key}" if key else None
+    click_once(shopper, key, request_fingerprint, action)
 
 
 def click_once(shopper: User, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> Answer:
@@ -166,13 +147,23 @@ def click_once(shopper: User, key: str, request_fingerprint: str, action: Callab
     Raises:
         ClickInFlight, PageTooOld, Busy, and the errors of the action.
     """
+    with _as_a_click():
+        return run_once(attempt=_attempt(shopper, key, request_fingerprint), action=action)
+
+
+def _attempt(shopper: User, key: str, request_fingerprint: str) -> Attempt:
+    return Attempt.of(
+        caller=f"user:{shopper.pk}",
+        # Apart from the keys that the shopper's scripts send to the API.
+        key=f"page:{key}" if key else None,
+        fingerprint=request_fingerprint,
+    )
+
+
+@contextmanager
+def _as_a_click() -> Iterator[None]:
     try:
-        return run_once(
-            caller=f"user:{shopper.pk}",
-            key=_page_key(key),
-            request_fingerprint=request_fingerprint,
-            action=action,
-        )
+        yield
     except IdempotencyInFlight as error:
         raise ClickInFlight from error
     except (IdempotencyKeyMissing, IdempotencyKeyReused) as error:

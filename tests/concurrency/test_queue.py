@@ -21,12 +21,15 @@ from django_redis import get_redis_connection
 
 from config.env import BASE_DIR
 from config.kernel.breaker import CircuitBreaker
+from config.kernel.clock import recent_database_now
+from config.kernel.idempotency import Attempt
 from coupons.enums import TicketState
 from coupons.gate import connection as gate_connection
 from coupons.models import Claim, ClaimTicket, Coupon
 from coupons.queue import Queue
+from coupons.selectors.shelf import shelf
 from coupons.services.granting import Granter, batch_grant
-from coupons.services.queueing import Ticket, queued_coupon, ticket_read, ticket_take
+from coupons.services.queueing import Ticket, ticket_read, ticket_take
 from tests import factories
 from tests.concurrency.crowd import PATIENCE, rush, tally
 from tests.forms import rounds
@@ -52,13 +55,8 @@ def crowd_of(count: int) -> list[User]:
 
 
 def take(coupon: Coupon, shopper: User, key: str = "once") -> Ticket:
-    queued = queued_coupon(public_id=coupon.public_id)
-    assert queued is not None
-    ticket = ticket_take(
-        queued=queued, shopper=shopper, caller=f"user:{shopper.pk}", key=key, request_fingerprint="same"
-    )
-    assert ticket is not None
-    return ticket
+    attempt = Attempt.of(caller=f"user:{shopper.pk}", key=key, fingerprint="same")
+    return ticket_take(attempt=attempt, shopper=shopper, coupon=shelf.get(coupon.public_id), now=recent_database_now())
 
 
 def until(condition: Callable[[], bool], *, seconds: float = PATIENCE) -> None:

@@ -15,21 +15,24 @@ from django_redis import get_redis_connection
 from pytest_django import Settings
 
 from config.kernel.breaker import CircuitBreaker
-from config.kernel.clock import database_now
-from config.kernel.errors import Busy, DomainError, IdempotencyKeyMissing, IdempotencyKeyReused, NotFound
+from config.kernel.clock import database_now, recent_database_now
+from config.kernel.errors import Busy, DomainError, IdempotencyKeyReused, NotFound
+from config.kernel.idempotency import Answer, Attempt
 from coupons.enums import ClaimChannel, CouponStatus, TicketState
 from coupons.errors import Ended, LimitReached, NotStarted, Paused, SoldOut
+from coupons.gate import GateAway
 from coupons.gate import connection as gate_connection
 from coupons.models import Claim, ClaimTicket, Coupon
 from coupons.queue import Queue, parse_ticket_id, ticket_id_of
 from coupons.queue import queue as queue_module
+from coupons.selectors.queued import has_queue
+from coupons.selectors.shelf import shelf
 from coupons.services import granting
 from coupons.services.granting import Granter, batch_answer, batch_grant, word_renew
 from coupons.services.queueing import (
     Ticket,
+    claim_or_ticket_once,
     claim_without_queue,
-    forget_queued_coupons,
-    queued_coupon,
     ticket_read,
     ticket_take,
     ticket_waiting,
@@ -57,18 +60,13 @@ def coupon() -> Coupon:
     return factories.make_coupon(is_queued=True, stock=2)
 
 
-def take(coupon: Coupon, shopper: User, *, key: str = "once", fingerprint: str = "same", caller: str = "") -> Ticket:
-    queued = queued_coupon(public_id=coupon.public_id)
-    assert queued is not None
-    ticket = ticket_take(
-        queued=queued,
-        shopper=shopper,
-        caller=caller or f"user:{shopper.pk}",
-        key=key,
-        request_fingerprint=fingerprint,
-    )
-    assert ticket is not None
-    return ticket
+def attempt_of(shopper: User, key: str = "once", fingerprint: str = "same") -> Attempt:
+    return Attempt.of(caller=f"user:{shopper.pk}", key=key, fingerprint=fingerprint)
+
+
+def take(coupon: Coupon, shopper: User, *, key: str = "once", fingerprint: str = "same") -> Ticket:
+    attempt, known = attempt_of(shopper, key, fingerprint), shelf.get(coupon.public_id)
+    return ticket_take(attempt=attempt, shopper=shopper, coupon=known, now=recent_database_now())
 
 
 def grant(coupon: Coupon, size: int = 500) -> int | None:
@@ -76,7 +74,8 @@ def grant(coupon: Coupon, size: int = 500) -> int | None:
 
 
 def test_a_place_is_taken_without_the_database_and_answered_by_the_granter(coupon: Coupon, shopper: User) -> None:
-    queued_coupon(public_id=coupon.public_id)
+    shelf.get(coupon.public_id)
+    recent_database_now()
     with CaptureQueriesContext(connection) as queries:
         ticket = take(coupon, shopper)
         seen = ticket_waiting(coupon=coupon, shopper=shopper)
@@ -106,8 +105,6 @@ def test_the_same_request_is_the_same_place(coupon: Coupon, shopper: User) -> No
     assert Queue(coupon.public_id).length() == 1
     with pytest.raises(IdempotencyKeyReused):
         take(coupon, shopper, fingerprint="another")
-    with pytest.raises(IdempotencyKeyMissing):
-        take(coupon, shopper, key="")
 
 
 def test_a_refused_request_leaves_its_key_unused(coupon: Coupon, shopper: User) -> None:
@@ -185,11 +182,13 @@ def test_what_the_gate_knows_is_refused_at_once(shopper: User) -> None:
     take(coupon, shopper)
     grant(coupon)
     word_renew(public_id=coupon.public_id)
-    queued_coupon(public_id=coupon.public_id)
+    late = factories.make_shopper()
+    shelf.get(coupon.public_id)
+    recent_database_now()
 
     with CaptureQueriesContext(connection) as queries, pytest.raises(SoldOut):
-        take(coupon, factories.make_shopper(), key="late")
-    assert [query for query in queries if "users_user" not in query["sql"]] == []
+        take(coupon, late)
+    assert len(queries) == 0
 
 
 def test_an_old_word_refuses_nobody(shopper: User) -> None:
@@ -210,7 +209,7 @@ def test_a_coupon_that_is_not_open_takes_nobody(shopper: User, state: str, refus
 def test_a_place_of_before_the_pause_is_still_known(coupon: Coupon, shopper: User) -> None:
     ticket = take(coupon, shopper)
     Coupon.objects.filter(pk=coupon.pk).update(status=CouponStatus.PAUSED)
-    forget_queued_coupons()
+    shelf.forget(coupon.public_id)
 
     assert take(coupon, shopper).id == ticket.id
     grant(coupon)
@@ -229,19 +228,8 @@ def test_only_coupons_in_queued_mode_have_a_queue(coupon: Coupon) -> None:
     fitted = factories.make_coupon(is_queued=True)
     factories.make_envelope(coupon=fitted)
     for other in (factories.make_coupon(), fitted, factories.make_coupon(is_queued=True, state="draft")):
-        assert queued_coupon(public_id=other.public_id) is None
-    assert queued_coupon(public_id=uuid4()) is None
-    assert queued_coupon(public_id=coupon.public_id) is not None
-
-
-def test_what_is_known_of_a_coupon_is_asked_again_after_a_second(
-    coupon: Coupon, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert queued_coupon(public_id=coupon.public_id) is not None
-    Coupon.objects.filter(pk=coupon.pk).update(is_queued=False)
-    assert queued_coupon(public_id=coupon.public_id) is not None
-    monkeypatch.setattr("coupons.services.queueing.FRESH_SECONDS", 0)
-    assert queued_coupon(public_id=coupon.public_id) is None
+        assert not has_queue(shelf.get(other.public_id))
+    assert has_queue(shelf.get(coupon.public_id))
 
 
 # Tickets
@@ -309,19 +297,30 @@ def test_old_answers_are_deleted(coupon: Coupon, shopper: User) -> None:
 def test_without_redis_a_claim_is_made_at_once_and_once(
     coupon: Coupon, shopper: User, settings: Settings, breaker: CircuitBreaker
 ) -> None:
-    queued = queued_coupon(public_id=coupon.public_id)
-    assert queued is not None
     ticket = take(coupon, shopper)
     address = settings.REDIS_URL
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    request: dict[str, Any] = {"queued": queued, "shopper": shopper, "caller": f"user:{shopper.pk}", "key": "once"}
-    assert ticket_take(**request, request_fingerprint="same") is None
     assert ticket_waiting(coupon=coupon, shopper=shopper) is None
+    with pytest.raises(GateAway):
+        take(coupon, shopper)
     with pytest.raises(Busy):
         ticket_read(ticket=ticket.id, shopper=shopper)
 
-    claim = claim_without_queue(**request, channel=ClaimChannel.WEB, now=database_now())
-    assert claim_without_queue(**request, channel=ClaimChannel.WEB, now=database_now()) == claim
+    request: dict[str, Any] = {
+        "attempt": attempt_of(shopper),
+        "shopper": shopper,
+        "coupon": coupon,
+        "channel": ClaimChannel.WEB,
+        "now": database_now(),
+        "answer": lambda claim: Answer(201, {"claim": str(claim.public_id)}),
+    }
+    made = claim_or_ticket_once(**request)
+    assert isinstance(made, Answer)
+    claim = Claim.objects.get()
+    assert (made.status, made.body) == (201, {"claim": str(claim.public_id)})
+    again = claim_or_ticket_once(**request)
+    assert isinstance(again, Answer)
+    assert (again.replayed, again.body) == (True, made.body)
     assert ticket_read(ticket=ticket.id, shopper=shopper).claim == claim
 
     # The queue comes back with the place in it: it is found answered.
@@ -336,13 +335,16 @@ def test_without_redis_a_claim_is_made_at_once_and_once(
 def test_a_refusal_without_the_queue_is_the_answer_too(coupon: Coupon, shopper: User) -> None:
     Coupon.objects.filter(pk=coupon.pk).update(audience="new_shoppers")
     factories.make_paid_order(shopper=shopper, payable=1)
-    queued = queued_coupon(public_id=coupon.public_id)
-    assert queued is not None
     take(coupon, shopper)
     grant(coupon)
-    request: dict[str, Any] = {"queued": queued, "shopper": shopper, "caller": f"user:{shopper.pk}", "key": "once"}
     with pytest.raises(DomainError) as refusal:
-        claim_without_queue(**request, channel=ClaimChannel.WEB, now=database_now())
+        claim_without_queue(
+            attempt=attempt_of(shopper),
+            shopper=shopper,
+            coupon=shelf.get(coupon.public_id),
+            channel=ClaimChannel.WEB,
+            now=database_now(),
+        )
     assert (refusal.value.code, refusal.value.data) == ("not_eligible", {"reason": "new_shoppers_only"})
 
 
@@ -456,7 +458,7 @@ def test_numbers_start_anew_when_redis_was_emptied(coupon: Coupon) -> None:
 def test_switched_off_it_still_serves_who_waits(coupon: Coupon, shopper: User) -> None:
     ticket = take(coupon, shopper)
     Coupon.objects.filter(pk=coupon.pk).update(is_queued=False)
-    forget_queued_coupons()
+    shelf.forget(coupon.public_id)
 
     assert Granter(consumer="test", stop=Event()).drain() == 1
     assert ticket_read(ticket=ticket.id, shopper=shopper).state == TicketState.GRANTED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from rest_framework.request import Request
@@ -11,15 +10,16 @@ from rest_framework.response import Response
 
 from config.kernel.api.pagination import NewestFirstPagination
 from config.kernel.api.schema import operation
+from config.kernel.api.serializers import represent
 from config.kernel.api.views import ApiView
-from config.kernel.clock import database_now
+from config.kernel.clock import database_now, recent_database_now
 from config.kernel.errors import NotFound
 from config.kernel.idempotency import Answer
 from coupons.api import examples
 from coupons.api.addresses import address_to_count
 from coupons.api.serializers.claims import ClaimCreateSerializer, ClaimQuerySerializer, ClaimSerializer
 from coupons.api.serializers.tickets import ClaimTicketSerializer
-from coupons.api.views.tickets import queue_of, ticket_response
+from coupons.api.views.tickets import ticket_response
 from coupons.enums import ClaimChannel
 from coupons.errors import (
     ClaimInFlight,
@@ -37,10 +37,9 @@ from coupons.errors import (
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim
 from coupons.selectors.holdings import claim_held, claims_held, coupon_known
-from coupons.selectors.queued import QueuedCoupon
-from coupons.services.claims import claim_create, claim_create_by_code
+from coupons.services.claims import claim_create_by_code
 from coupons.services.code_guard import few_wrong_codes
-from coupons.services.queueing import claim_without_queue, ticket_take
+from coupons.services.queueing import Ticket, claim_or_ticket_once
 from users.api.whose import ShopperMissing, shopper_named, shopper_needed
 from users.errors import ShopperUnknown
 from users.models import User
@@ -102,32 +101,28 @@ class ClaimsView(ApiView):
         idempotent=True,
     )
     def post(self, request: Request) -> Response:
-        body = self.read_body(ClaimCreateSerializer)
+        body, now = self.read_body(ClaimCreateSerializer), recent_database_now()
         shopper = shopper_needed(self.caller, body)
-        queued = queue_of(body)
-        if queued is not None:
-            ticket = ticket_take(queued=queued, shopper=shopper, **self.request_once(body))
-            if ticket is not None:
-                return ticket_response(ticket, status=202)
-        now = database_now()
-        return self.answer_once(
-            body,
-            lambda: Answer(201, ClaimSerializer(self._claim(shopper, body, queued, now), context={"now": now}).data),
-        )
 
-    def _claim(self, shopper: User, body: dict[str, Any], queued: QueuedCoupon | None, now: datetime) -> Claim:
+        def answer(claim: Claim) -> Answer:
+            return Answer(201, represent(ClaimSerializer, claim, now=now))
+
         if "code" in body:
-            with few_wrong_codes(shopper=shopper, address=address_to_count(self.caller, self.request)):
-                return claim_create_by_code(shopper=shopper, text=body["code"], channel=ClaimChannel.CODE, now=now)
-        channel = ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB
-        if queued is not None:
-            once = self.request_once(body)
-            return claim_without_queue(
-                queued=queued, shopper=shopper, caller=once["caller"], key=once["key"], channel=channel, now=now
-            )
-        coupon = coupon_known(public_id=body["coupon"])
-        terms = ChosenTerms(**body["terms"]) if "terms" in body else None
-        return claim_create(shopper=shopper, coupon=coupon, channel=channel, now=now, terms=terms)
+            return self.answer_once(body, lambda: answer(self._claim_by_code(shopper, body["code"], now)))
+        answered = claim_or_ticket_once(
+            attempt=self.attempt(body),
+            shopper=shopper,
+            coupon=coupon_known(public_id=body["coupon"]),
+            channel=ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB,
+            now=now,
+            answer=answer,
+            terms=ChosenTerms(**body["terms"]) if "terms" in body else None,
+        )
+        return ticket_response(answered, status=202) if isinstance(answered, Ticket) else self.respond(answered)
+
+    def _claim_by_code(self, shopper: User, code: str, now: datetime) -> Claim:
+        with few_wrong_codes(shopper=shopper, address=address_to_count(self.caller, self.request)):
+            return claim_create_by_code(shopper=shopper, text=code, channel=ClaimChannel.CODE, now=now)
 
 
 class ClaimView(ApiView):
