@@ -397,3 +397,18 @@ def test_a_clone_takes_tiers_limits_scope_and_budgets_along(marketer_client: Cli
     assert (Envelope.objects.count(), Tier.objects.count()) == (2, 4)
     budget.refresh_from_db()
     assert budget.spent == 5_00
+
+
+def test_a_coupon_on_the_showcase_can_queue_shoppers_up(marketer_client: Client) -> None:
+    assert post_new(marketer_client, is_queued="on").status_code == 302
+    assert Coupon.objects.get().is_queued
+
+
+def test_no_other_coupon_can(marketer_client: Client) -> None:
+    errors = errors_of(post_new(marketer_client, is_queued="on", handout="code"))
+    assert errors["__all__"] == ["Only coupons on the showcase can queue shoppers up."]
+
+
+def test_what_queues_up_has_the_same_terms_for_all(marketer_client: Client) -> None:
+    errors = errors_of(post_new(marketer_client, is_queued="on", **rows("envelope", ENVELOPE)))
+    assert errors["envelope"] == ["A coupon that queues shoppers up has the same terms for all."]
