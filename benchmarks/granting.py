@@ -147,8 +147,8 @@ def _write_bare_rows(crowd: Sequence[int], batch: int) -> float:
             )
             execute_values(
                 cursor,
-                "INSERT INTO coupons_claimticket (id, coupon_id, shopper_id, claim_id, code, data, arrival, answered_at) "
-                "VALUES %s",
+                "INSERT INTO coupons_claimticket "
+                "(id, coupon_id, shopper_id, claim_id, code, data, arrival, answered_at) VALUES %s",
                 tickets,
                 page_size=batch,
             )
