@@ -190,7 +190,6 @@ def kill(granter: subprocess.Popen[str], number: signal.Signals) -> None:
     granter.stdout.close()
 
 
-@pytest.mark.reliability(20)
 def test_granters_killed_in_the_middle_lose_and_double_nothing() -> None:
     rng = random.Random(4)
     for _round in range(rounds(short=1, long=20)):

@@ -351,7 +351,6 @@ def test_a_refusal_without_the_queue_is_the_answer_too(coupon: Coupon, shopper: 
 # Crashes
 
 
-@pytest.mark.reliability(25)
 def test_a_granter_that_dies_after_its_commit_grants_nothing_twice(coupon: Coupon, shopper: User) -> None:
     ticket = take(coupon, shopper)
     queue = Queue(coupon.public_id)
