@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from config.kernel.clock import database_now
-from coupons.services import code_batches, expiry, gate_reconciling, gifts, lotteries, red_packets
+from coupons.services import code_batches, expiry, gate_reconciling, gifts, lotteries, queueing, red_packets
 from coupons.services.release_batches import release_batches_open_due
 from coupons.services.stock_heat import stock_gather_cold
 from coupons.services.waiting import waiting_grant_due
@@ -63,6 +63,12 @@ def open_release_batches() -> int:
 def grant_waiting() -> int:
     """Hands returned stock to those who wait for it; returns how many got one."""
     return waiting_grant_due(now=database_now())
+
+
+@shared_task
+def delete_old_tickets() -> int:
+    """Deletes answers to places in queues that nobody asks for any more; returns how many."""
+    return queueing.tickets_delete_old(now=database_now())
 
 
 @shared_task

@@ -48,9 +48,7 @@ from users.models import Tag, User
 # Counts one more claim for a shopper unless a limit forbids it; the row lock it takes makes a second
 # request of the same shopper wait and check again. A day that comes late (another worker's transaction
 # began before midnight) counts for the newer day.
-COUNT_CLAIM = """
-    INSERT INTO coupons_claimcounter AS counter (coupon_id, shopper_id, claimed, day, claimed_on_day)
-    VALUES (%(coupon)s, %(shopper)s, 1, %(day)s, 1)
+COUNT_UNLESS_FORBIDDEN = """
     ON CONFLICT (coupon_id, shopper_id) DO UPDATE SET
         claimed = counter.claimed + 1,
         claimed_on_day = CASE WHEN counter.day >= excluded.day THEN counter.claimed_on_day + 1 ELSE 1 END,
@@ -59,6 +57,13 @@ COUNT_CLAIM = """
       AND (counter.day < excluded.day OR counter.claimed_on_day < %(limit_on_day)s)
     RETURNING claimed
 """
+COUNT_CLAIM = (
+    """
+    INSERT INTO coupons_claimcounter AS counter (coupon_id, shopper_id, claimed, day, claimed_on_day)
+    VALUES (%(coupon)s, %(shopper)s, 1, %(day)s, 1)
+    """  # noqa: S608
+    + COUNT_UNLESS_FORBIDDEN
+)
 
 COUNT_DAY = """
     INSERT INTO coupons_dailyclaimcount AS counter (coupon_id, day, claimed)
@@ -218,6 +223,29 @@ def refuse_unless_claimable(*, coupon: Coupon, shopper: User, now: datetime) -> 
     _refuse_unless_handed_out(coupon, with_code=False)
     refuse_unless_in_audience(coupon, shopper, now)
     _refuse_unless_fitting(coupon, None)
+
+
+def refuse_unless_handing_out(*, coupon: Coupon, channel: ClaimChannel, now: datetime) -> None:
+    """Refuses a coupon that nobody gets by a channel now; what is only granted is granted by that channel alone.
+
+    Raises:
+        NotStarted, Ended, Paused, NotEligible: as `claim_create`.
+    """
+    _refuse_unless_open(coupon, now)
+    if not (channel == ClaimChannel.GRANT and coupon.handout == Handout.GRANT):
+        _refuse_unless_handed_out(coupon, with_code=False)
+
+
+def limit_of_shopper_reached(*, coupon: Coupon, claimed: int, now: datetime) -> LimitReached:
+    """Returns the refusal of a shopper whose own limit is used up, who has claimed so many of the coupon."""
+    if claimed >= coupon.limit_per_shopper:
+        return LimitReached(limit=coupon.limit_per_shopper, scope="shopper")
+    return LimitReached(limit=coupon.limit_per_shopper_per_day, scope="shopper_day", resets_at=_tomorrow(now))
+
+
+def limit_of_day_reached(*, coupon: Coupon, now: datetime) -> LimitReached:
+    """Returns the refusal of everybody who comes after the day's last claim."""
+    return LimitReached(limit=coupon.limit_per_day, scope="day", resets_at=_tomorrow(now))
 
 
 def _opening_due_batches(claim: Callable[..., Claim]) -> Callable[..., Claim]:
@@ -389,9 +417,7 @@ def _count_claim(coupon: Coupon, shopper: User, now: datetime) -> int:
     if row is not None:
         return int(row[0])
     counter = ClaimCounter.objects.get(coupon=coupon, shopper=shopper)
-    if counter.claimed >= coupon.limit_per_shopper:
-        raise LimitReached(limit=coupon.limit_per_shopper, scope="shopper")
-    raise LimitReached(limit=limit_on_day, scope="shopper_day", resets_at=_tomorrow(now))
+    raise limit_of_shopper_reached(coupon=coupon, claimed=counter.claimed, now=now)
 
 
 def _count_day(coupon: Coupon, now: datetime) -> None:
@@ -400,7 +426,7 @@ def _count_day(coupon: Coupon, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(COUNT_DAY, {"coupon": coupon.pk, "day": shop_date(now), "limit": coupon.limit_per_day})
         if cursor.fetchone() is None:
-            raise LimitReached(limit=coupon.limit_per_day, scope="day", resets_at=_tomorrow(now))
+            raise limit_of_day_reached(coupon=coupon, now=now)
 
 
 def _tomorrow(now: datetime) -> datetime:

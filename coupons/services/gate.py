@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -142,7 +142,7 @@ def gate_enter(*, coupon: Coupon, shopper: User, now: datetime) -> Passage:
     try:
         entry = gate.enter(shopper=shopper.pk, now=now, day=shop_date(now))
     except GateAway:
-        return _passage_in_turn()
+        return turn_without_gate()
     _refuse(entry, now)
     return GatePassage(gate, entry, shopper=shopper, now=now)
 
@@ -151,6 +151,16 @@ def tell_gate_of_claim(*, coupon: Coupon, stock: Stock, claim: Claim) -> None:
     """Lets the gate know of a claim as soon as it is committed."""
     if stock.bucket_count > 1 and is_configured() and claim.ordinal is not None:
         transaction.on_commit(partial(_tell_of_claim, Gate(coupon.public_id), claim))
+
+
+def tell_gate_of_claims(*, coupon: Coupon, stock: Stock, claimed: Mapping[int, int]) -> None:
+    """Lets the gate know of many claims as soon as they are committed.
+
+    Args:
+        claimed: how many claims each shopper has made.
+    """
+    if stock.bucket_count > 1 and is_configured() and claimed:
+        transaction.on_commit(partial(_tell, partial(Gate(coupon.public_id).raise_claims, dict(claimed))))
 
 
 def tell_gate_of_stock(*, public_id: UUID, stock: Stock) -> None:
@@ -198,7 +208,12 @@ def _refuse(entry: Entry, now: datetime) -> None:
             raise LimitReached(limit=entry.number, scope=scope, resets_at=tomorrow)
 
 
-def _passage_in_turn() -> Passage:
+def turn_without_gate() -> Passage:
+    """Waits for a turn at the database while the gate is away; the passage gives it back.
+
+    Raises:
+        Busy: nobody gave one back in time.
+    """
     turns = _turns(settings.CLAIMS_WITHOUT_GATE)
     if not turns.acquire(timeout=TURN_SECONDS):
         raise Busy

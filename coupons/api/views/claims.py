@@ -18,6 +18,8 @@ from config.kernel.idempotency import Answer
 from coupons.api import examples
 from coupons.api.addresses import address_to_count
 from coupons.api.serializers.claims import ClaimCreateSerializer, ClaimQuerySerializer, ClaimSerializer
+from coupons.api.serializers.tickets import ClaimTicketSerializer
+from coupons.api.views.tickets import queue_of, ticket_response
 from coupons.enums import ClaimChannel
 from coupons.errors import (
     ClaimInFlight,
@@ -37,6 +39,7 @@ from coupons.models import Claim
 from coupons.selectors.holdings import claim_held, claims_held, coupon_known
 from coupons.services.claims import claim_create_by_code, claim_create_once
 from coupons.services.code_guard import few_wrong_codes
+from coupons.services.queueing import ticket_take
 from users.api.whose import ShopperMissing, shopper_named, shopper_needed
 from users.errors import ShopperUnknown
 from users.models import User
@@ -73,13 +76,13 @@ class ClaimsView(ApiView):
         summary="Claim a coupon",
         description=(
             "Hands one claim of a coupon to a shopper, by the coupon's id or by a code. An acknowledged claim is "
-            "never lost; a retry under the same key is the same claim."
+            "never lost; a retry under the same key is the same claim. A coupon in queued mode answers 202 with a "
+            "ticket: nothing is won yet, and the ticket says soon what became of it."
         ),
         request=ClaimCreateSerializer,
         request_example={"coupon": examples.COUPON_ID, "shopper_external_id": "customer-1042"},
-        response=ClaimSerializer,
-        status=201,
-        response_example=examples.CLAIM,
+        response={201: ClaimSerializer, 202: ClaimTicketSerializer},
+        response_example={201: examples.CLAIM, 202: examples.CLAIM_TICKET},
         refusals=[
             SoldOut(),
             NotStarted(starts_at=TOMORROW),
@@ -98,19 +101,31 @@ class ClaimsView(ApiView):
         idempotent=True,
     )
     def post(self, request: Request) -> Response:
-        body, now = self.read_body(ClaimCreateSerializer), recent_database_now()
+        body = self.read_body(ClaimCreateSerializer)
         shopper = shopper_needed(self.caller, body)
+        attempt = self.attempt(body)
+        queued = queue_of(body)
+        if queued is not None:
+            ticket = ticket_take(queued=queued, shopper=shopper, attempt=attempt)
+            if ticket is not None:
+                return ticket_response(ticket, status=202)
+        now = recent_database_now()
 
         def answer(claim: Claim) -> Answer:
             return Answer(201, represent(ClaimSerializer, claim, now=now))
 
         if "code" in body:
             return self.answer_once(body, lambda: answer(self._claim_by_code(shopper, body["code"], now)))
+        channel = ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB
+        if queued is not None:
+            return self.answer_once(
+                body, lambda: answer(self._claim_without_queue(queued, shopper, attempt, channel, now))
+            )
         answered = claim_create_once(
-            attempt=self.attempt(body),
+            attempt=attempt,
             shopper=shopper,
             coupon=coupon_known(public_id=body["coupon"]),
-            channel=ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB,
+            channel=channel,
             now=now,
             answer=answer,
             terms=ChosenTerms(**body["terms"]) if "terms" in body else None,
