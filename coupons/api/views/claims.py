@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from rest_framework.request import Request
@@ -118,9 +119,10 @@ class ClaimsView(ApiView):
             return self.answer_once(body, lambda: answer(self._claim_by_code(shopper, body["code"], now)))
         channel = ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB
         if queued is not None:
-            return self.answer_once(
-                body, lambda: answer(self._claim_without_queue(queued, shopper, attempt, channel, now))
+            claim = partial(
+                claim_without_queue, queued=queued, shopper=shopper, attempt=attempt, channel=channel, now=now
             )
+            return self.answer_once(body, lambda: answer(claim()))
         answered = claim_create_once(
             attempt=attempt,
             shopper=shopper,
