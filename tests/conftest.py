@@ -14,6 +14,8 @@ from coupons.models import Coupon, Product
 from tests import factories
 from users.models import User
 
+pytest_plugins = ["tests.figures"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _empty_redis() -> None:
