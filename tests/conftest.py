@@ -15,6 +15,8 @@ from coupons.services.queueing import forget_queued_coupons
 from tests import factories
 from users.models import User
 
+pytest_plugins = ["tests.figures"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _empty_redis() -> None:
