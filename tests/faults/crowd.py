@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -87,6 +88,11 @@ class Shopper:
             began=began,
             ended=time.monotonic(),
         )
+
+    def hang_up(self) -> None:
+        """Cuts the connection under whoever waits for an answer in another thread."""
+        assert self._connection is not None
+        self._connection.sock.shutdown(socket.SHUT_RDWR)
 
     def leave(self) -> None:
         """Closes the connection."""
