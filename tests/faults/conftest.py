@@ -9,7 +9,7 @@ import pytest
 from pytest_django import DjangoDbBlocker, Settings
 
 from benchmarks.prepare import sign_in_shoppers
-from tests.faults.shop import Shop
+from tests.faults.shop import Shop, Web
 from tests.forms import rounds
 
 SHOPPERS = rounds(short=80, long=400)
@@ -34,3 +34,10 @@ def shop(opened_shop: Shop, django_db_blocker: DjangoDbBlocker, settings: Settin
     settings.REDIS_URL = opened_shop.valkey.url
     with django_db_blocker.unblock(), opened_shop.database():
         yield opened_shop
+
+
+@pytest.fixture(scope="session")
+def web(opened_shop: Shop) -> Iterator[Web]:
+    """gunicorn as deployed, which every test leaves serving."""
+    with opened_shop.web() as running:
+        yield running

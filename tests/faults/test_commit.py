@@ -20,16 +20,16 @@ from tests.invariants import assert_invariants
 ROUNDS = rounds(short=1, long=67)  # of each way to crash: 201 in the long form
 
 
-@pytest.fixture
-def proxy(shop: Shop) -> Iterator[Proxy]:
-    with standing_before(port_of(shop.postgres.url)) as made:
+@pytest.fixture(scope="module")
+def proxy(opened_shop: Shop) -> Iterator[Proxy]:
+    with standing_before(port_of(opened_shop.postgres.url)) as made:
         yield made
 
 
-@pytest.fixture
-def web(shop: Shop, proxy: Proxy) -> Iterator[Web]:
+@pytest.fixture(scope="module")
+def web(opened_shop: Shop, proxy: Proxy) -> Iterator[Web]:
     """One worker, which reaches the database by the proxy."""
-    with shop.web(workers=1, database_port=proxy.port) as running:
+    with opened_shop.web(workers=1, database_port=proxy.port) as running:
         yield running
 
 

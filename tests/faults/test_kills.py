@@ -69,18 +69,17 @@ def kill_a_web_worker(web: Web) -> Fault:
         pytest.param(23, "kill -9 of a web worker", 5, marks=pytest.mark.reliability(23)),
     ],
 )
-def test_a_sale_survives(shop: Shop, figures: Figures, number: int, what: str, within: float) -> None:
+def test_a_sale_survives(shop: Shop, web: Web, figures: Figures, number: int, what: str, within: float) -> None:
     audit, rng = Audit(), random.Random(what)
-    with shop.web() as web:
-        faults: dict[str, Fault] = {
-            "kill -9 of PostgreSQL": shop.kill_postgres,
-            "kill -9 of one connection of PostgreSQL": shop.kill_a_connection,
-            "kill -9 of Valkey": shop.kill_valkey,
-            "FLUSHALL": shop.empty_valkey,
-            "kill -9 of a web worker": kill_a_web_worker(web),
-        }
-        for _round in range(ROUNDS):
-            coupon = sale_with(shop, web, faults[what], audit=audit, rng=rng)
-            assert_the_gate_is_right_after_one_reconcile(coupon)
+    faults: dict[str, Fault] = {
+        "kill -9 of PostgreSQL": shop.kill_postgres,
+        "kill -9 of one connection of PostgreSQL": shop.kill_a_connection,
+        "kill -9 of Valkey": shop.kill_valkey,
+        "FLUSHALL": shop.empty_valkey,
+        "kill -9 of a web worker": kill_a_web_worker(web),
+    }
+    for _round in range(ROUNDS):
+        coupon = sale_with(shop, web, faults[what], audit=audit, rng=rng)
+        assert_the_gate_is_right_after_one_reconcile(coupon)
     audit.note(figures, number, what)
     audit.assert_clean(within=within)

@@ -71,17 +71,16 @@ def every_connection_held(shop: Shop) -> Iterator[None]:
 
 
 @pytest.mark.reliability(27)
-def test_no_connection_left(shop: Shop, figures: Figures) -> None:
+def test_no_connection_left(shop: Shop, web: Web, figures: Figures) -> None:
     audit, slowest = Audit(), 0.0
-    with shop.web() as web:
-        for _round in range(ROUNDS):
-            coupon = open_coupon(stock=STOCK, bucket_count=16)
-            with every_connection_held(shop):
-                replies = ask_at_once(shop, web, coupon)
-            slowest = max(slowest, *(reply.seconds for reply in replies))
-            assert {(reply.status, reply.body["code"]) for reply in replies} == {(503, "busy")}
-            assert all(reply.retry_after for reply in replies)
-            sell_the_rest(shop, web, coupon, audit)
+    for _round in range(ROUNDS):
+        coupon = open_coupon(stock=STOCK, bucket_count=16)
+        with every_connection_held(shop):
+            replies = ask_at_once(shop, web, coupon)
+        slowest = max(slowest, *(reply.seconds for reply in replies))
+        assert {(reply.status, reply.body["code"]) for reply in replies} == {(503, "busy")}
+        assert all(reply.retry_after for reply in replies)
+        sell_the_rest(shop, web, coupon, audit)
     audit.note(figures, 27, "every connection taken", beside=f"slowest refusal {slowest:.2f} s")
     audit.assert_clean(within=5)
     assert slowest <= 2
