@@ -1,8 +1,7 @@
-"""Nothing left: no connection of the database, no room on its disk. Refused quickly, lost never, sold again at once."""
+"""No connection of the database left: refused quickly, nothing lost, sold again as soon as there is one."""
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from benchmarks.prepare import open_coupon
 from coupons.models import Coupon
 from tests.faults.audit import Audit
 from tests.faults.crowd import Crowd, Reply, Shopper
-from tests.faults.shop import PATIENCE, Shop, Web, children_of
+from tests.faults.shop import Shop, Web
 from tests.figures import Figures
 from tests.forms import rounds
 
@@ -45,9 +44,6 @@ def sell_the_rest(shop: Shop, web: Web, coupon: Coupon, audit: Audit) -> None:
     with Crowd(coupon=coupon, port=web.port, sessions=shop.sessions[:SHOPPERS]) as crowd:
         pass
     audit.take(coupon, crowd, moments=[moment])
-
-
-# No connection left
 
 
 @contextmanager
@@ -84,45 +80,3 @@ def test_no_connection_left(shop: Shop, web: Web, figures: Figures) -> None:
     audit.note(figures, 27, "every connection taken", beside=f"slowest refusal {slowest:.2f} s")
     audit.assert_clean(within=5)
     assert slowest <= 2
-
-
-# No room left
-
-FULL = """
-    INSERT INTO kernel_idempotencyrecord (caller, key, fingerprint, status, body, created_at)
-    SELECT 'filler', generate_series::text, 'filler', 200, '{}', now() FROM generate_series(%s, %s)
-"""
-FILLER_ROWS = 2_000
-
-
-class Disk:
-    """The disk of PostgreSQL's data, which can be made full.
-
-    Simulated: the kernel refuses every write beyond a size that no file of the server may pass. To the server it is a
-    write that fails, as on a full disk. It needs no rights that an ordinary user or a container does not have.
-    """
-
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
-
-    @contextmanager
-    def no_file_beyond(self, size: int) -> Iterator[None]:
-        """Lets no file grow beyond so many bytes for as long as a block runs."""
-        self._limit(str(size))
-        try:
-            yield
-        finally:
-            self._limit("unlimited")
-
-    def _limit(self, size: str) -> None:
-        assert self._shop.postgres.process is not None
-        postmaster = self._shop.postgres.process.pid
-        # The postmaster first: whoever it starts from now on inherits the limit.
-        for pid in [postmaster, *children_of(postmaster)]:
-            subprocess.run(
-                ["prlimit", "--pid", str(pid), f"--fsize={size}:"],
-                check=False,
-                capture_output=True,
-                timeout=PATIENCE,
-                **self._shop.postgres_account(),
-            )
