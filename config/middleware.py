@@ -10,6 +10,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 
+from config.kernel.addresses import client_address
+
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 # The admin theme runs Alpine.js, which evaluates expressions in attributes; Swagger UI sets inline styles.
@@ -49,7 +51,7 @@ class AdminContentSecurityPolicyMiddleware:
 
 
 class RequestIdHeaderMiddleware:
-    """Tells the caller the id under which the logs know this request."""
+    """Tells the caller the id under which the logs know this request, and the logs whom it came from."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -57,6 +59,7 @@ class RequestIdHeaderMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         # Read before the view runs: the logging middleware clears its context afterwards.
         request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+        structlog.contextvars.bind_contextvars(ip=client_address(request))
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
