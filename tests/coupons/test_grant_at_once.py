@@ -9,11 +9,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from config.kernel.errors import NotFound
+from config.kernel.errors import DomainError, NotFound
 from config.kernel.idempotency import Answer, Attempt, answer_known
 from config.kernel.models import IdempotencyRecord
 from coupons.enums import ClaimChannel, CouponStatus
-from coupons.errors import DomainError, LimitReached, SoldOut
+from coupons.errors import LimitReached, SoldOut
 from coupons.models import Claim, Coupon
 from coupons.selectors import shelf as shelf_module
 from coupons.selectors.shelf import Shelf, shelf
