@@ -30,12 +30,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='coupon',
             name='is_queued',
-            field=models.BooleanField(default=False, help_text='For an extreme rush: a click takes a place in a queue, which is served in order of arrival within moments. Only for coupons on the showcase with fixed terms.', verbose_name='queue shoppers up'),
+            field=models.BooleanField(default=False, help_text='For an extreme rush: a click takes a place in a queue, which is served in order of arrival, usually at once. Only for coupons on the showcase with fixed terms.', verbose_name='queue shoppers up'),
         ),
         migrations.AddField(
             model_name='historicalcoupon',
             name='is_queued',
-            field=models.BooleanField(default=False, help_text='For an extreme rush: a click takes a place in a queue, which is served in order of arrival within moments. Only for coupons on the showcase with fixed terms.', verbose_name='queue shoppers up'),
+            field=models.BooleanField(default=False, help_text='For an extreme rush: a click takes a place in a queue, which is served in order of arrival, usually at once. Only for coupons on the showcase with fixed terms.', verbose_name='queue shoppers up'),
         ),
         migrations.AlterField(
             model_name='claim',

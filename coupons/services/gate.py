@@ -38,7 +38,7 @@ class Passage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        return
+        self._leave(error)
 
     @property
     def is_word_wanted(self) -> bool:
@@ -55,6 +55,9 @@ class Passage:
     def granted(self, claim: Claim) -> None:
         """Notes that a claim was written; the gate hears of it when it is committed."""
 
+    def _leave(self, error: BaseException | None) -> None:
+        """Ends the passage; `error` is what the claim was refused with."""
+
 
 class GatePassage(Passage):
     """Of a claim that the gate has let through."""
@@ -66,9 +69,7 @@ class GatePassage(Passage):
         self._now = now
         self._ordinal: int | None = None
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _leave(self, error: BaseException | None) -> None:
         # Also when all went well: until the caller's transaction has committed, the shopper's counter in the
         # database makes a second claim wait, and after a rollback no place is left behind.
         with suppress(GateAway):
@@ -110,9 +111,7 @@ class PassageInTurn(Passage):
     def __init__(self, turns: BoundedSemaphore) -> None:
         self._turns = turns
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _leave(self, error: BaseException | None) -> None:
         self._turns.release()
 
 

@@ -15,7 +15,7 @@ from config.kernel.api.serializers import represent
 from config.kernel.api.views import ApiView
 from config.kernel.clock import database_now, recent_database_now
 from config.kernel.errors import NotFound
-from config.kernel.idempotency import Answer
+from config.kernel.idempotency import Answer, run_once
 from coupons.api import examples
 from coupons.api.addresses import address_to_count
 from coupons.api.serializers.claims import ClaimCreateSerializer, ClaimQuerySerializer, ClaimSerializer
@@ -116,13 +116,14 @@ class ClaimsView(ApiView):
             return Answer(201, represent(ClaimSerializer, claim, now=now))
 
         if "code" in body:
-            return self.answer_once(body, lambda: answer(self._claim_by_code(shopper, body["code"], now)))
+            by_code = partial(self._claim_by_code, shopper, body["code"], now)
+            return self.respond(run_once(attempt=attempt, action=lambda: answer(by_code())))
         channel = ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB
         if queued is not None:
-            claim = partial(
+            at_once = partial(
                 claim_without_queue, queued=queued, shopper=shopper, attempt=attempt, channel=channel, now=now
             )
-            return self.answer_once(body, lambda: answer(claim()))
+            return self.respond(run_once(attempt=attempt, action=lambda: answer(at_once())))
         answered = claim_create_once(
             attempt=attempt,
             shopper=shopper,
