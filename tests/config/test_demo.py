@@ -1,4 +1,4 @@
-"""The demo's supervisor, on small real processes in the places of web, worker and beat."""
+"""The demo's supervisor, on small real processes in the places of web and worker."""
 
 import json
 import os
