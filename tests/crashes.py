@@ -3,13 +3,15 @@
     with crash_at(7, LOST) as crash:
         order_redeem(order=order, now=NOW)
 
-Points are counted from 1: each statement is one, and a commit is two, just before it and just after it, when the effect
-is there and nobody has heard of it. What is called raises `Crash` when it dies; when the connection is lost, whatever
-the code under test makes of that. `crash.happened` tells whether it came as far as the point.
+Points are counted from 1: each statement is one, and a commit is two, just before it and just after it, when the
+effect is there and nobody has heard of it. A statement outside a transaction commits itself, and is two as well. What
+is called raises `Crash` when it dies; when the connection is lost, whatever the code under test makes of that.
+`crash.happened` tells whether it came as far as the point.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ from django.db import connection
 DIES = "dies"
 # PostgreSQL ends the session before the statement arrives, as it does when it is restarted.
 LOST = "loses its connection"
+
+ENDS_SAVEPOINT = re.compile("RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT")
 
 
 class Crash(BaseException):
@@ -62,8 +66,14 @@ def crash_at(point: int, how: str = DIES) -> Iterator[CrashPoint]:
     commit = connection._commit
 
     def watch(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if crash.is_inside and ENDS_SAVEPOINT.match(sql) and crash.passed + 1 == crash.point:
+            # With its transaction all of it would be gone; here the savepoint stands for the transaction.
+            execute(ENDS_SAVEPOINT.sub("ROLLBACK TO SAVEPOINT", sql), params, many, context)
         crash.pass_one()
-        return execute(sql, params, many, context)
+        result = execute(sql, params, many, context)
+        if not connection.in_atomic_block:
+            crash.pass_one()
+        return result
 
     def commit_between_two_points() -> None:
         crash.pass_one()

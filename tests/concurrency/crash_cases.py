@@ -11,10 +11,11 @@ from typing import Any
 
 from campaigns.services.reminders import reminders_enqueue
 from campaigns.services.stock_watch import stock_watch
+from config.kernel.idempotency import Answer
 from coupons.enums import ClaimChannel, Handout
 from coupons.models import Claim, Coupon, Order, ReleaseBatch, StockPolicy, WaitingEntry
 from coupons.services.claim_states import claim_extend, claim_revoke
-from coupons.services.claims import claim_create, claim_create_by_code
+from coupons.services.claims import claim_create, claim_create_by_code, claim_create_once
 from coupons.services.code_batches import code_batch_generate, code_batch_run
 from coupons.services.expiry import expire_claims, release_expired_locks
 from coupons.services.gifts import expire_gifts, gift_accept, gift_cancel, gift_offer, gift_token
@@ -40,10 +41,12 @@ class Task:
     Attributes:
         call: does it.
         coupon: whose invariants hold before and after.
+        once: the same under a key, where the service keeps the record of its answer itself.
     """
 
     call: Callable[[], Any]
     coupon: Coupon
+    once: Callable[..., Answer] | None = None
 
 
 def a_coupon(**fields: Any) -> Coupon:
@@ -67,7 +70,9 @@ def coupon_on(order: Order) -> Coupon:
 
 def claiming(**fields: Any) -> Task:
     coupon, shopper = a_coupon(**fields), factories.make_shopper()
-    return Task(partial(claim_create, shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=NOW), coupon)
+    what: dict[str, Any] = {"shopper": shopper, "coupon": coupon, "channel": ClaimChannel.WEB, "now": NOW}
+    once = partial(claim_create_once, **what, answer=lambda claim: Answer(201, {"id": str(claim.public_id)}))
+    return Task(partial(claim_create, **what), coupon, once)
 
 
 def claiming_from_a_batch() -> Task:
@@ -194,6 +199,7 @@ def ordering_codes() -> Task:
 SERVICES: dict[str, Callable[[], Task]] = {
     "claim, one row": claiming,
     "claim, 16 buckets": partial(claiming, bucket_count=16),
+    "claim for new shoppers": partial(claiming, audience="new_shoppers"),
     "claim, opening a batch": claiming_from_a_batch,
     "claim by code": claiming_by_code,
     "lock": locking,

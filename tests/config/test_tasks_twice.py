@@ -23,7 +23,7 @@ from config.kernel.clock import database_now
 from config.kernel.models import IdempotencyRecord
 from coupons.enums import Handout
 from coupons.gate import Gate
-from coupons.models import ReleaseBatch, StockPolicy, WaitingEntry
+from coupons.models import ClaimTicket, ReleaseBatch, StockPolicy, WaitingEntry
 from coupons.services.code_batches import code_batch_generate
 from coupons.services.gifts import gift_offer
 from coupons.services.lotteries import lottery_enter, lottery_seal
@@ -157,13 +157,30 @@ def a_one_time_code_of_last_year() -> list[Any]:
 
 
 def shoppers_with_habits() -> list[Any]:
-    make_population(database_now())
+    make_population(database_now(), each=10)
     return []
 
 
 def an_answer_of_last_year() -> list[Any]:
     IdempotencyRecord.objects.create(caller="user:1", key=str(uuid4()), fingerprint="f", status=201, body={})
     IdempotencyRecord.objects.update(created_at=THEN)
+    return []
+
+
+def an_old_ticket() -> list[Any]:
+    ClaimTicket.objects.create(
+        id=uuid4(),
+        coupon=factories.make_coupon(),
+        shopper=factories.make_shopper(),
+        code="sold_out",
+        arrival=1,
+        answered_at=THEN,
+    )
+    return []
+
+
+def stock_that_nobody_wants_any_more() -> list[Any]:
+    factories.make_coupon(stock=10, bucket_count=4)
     return []
 
 
@@ -181,9 +198,11 @@ WORK = {
     "campaigns.tasks.watch_stock": Work(a_stock_that_runs_low),
     "config.kernel.tasks.purge_idempotency_records": Work(an_answer_of_last_year),
     "coupons.tasks.close_red_packets": Work(a_red_packet_that_is_over),
+    "coupons.tasks.delete_old_tickets": Work(an_old_ticket),
     "coupons.tasks.draw_lotteries": Work(a_lottery_that_has_closed),
     "coupons.tasks.expire_claims": Work(a_claim_that_is_over),
     "coupons.tasks.expire_gifts": Work(a_gift_that_nobody_wanted),
+    "coupons.tasks.gather_stock": Work(stock_that_nobody_wants_any_more),
     "coupons.tasks.grant_waiting": Work(a_shopper_who_waits),
     "coupons.tasks.open_release_batches": Work(a_batch_that_is_due),
     "coupons.tasks.reconcile_gates": Work(a_gate_that_is_mistaken, (1 if settings.REDIS_URL else 0, 0)),

@@ -72,6 +72,7 @@ class ModelOrder:
     shopper: int
     quantity: int
     claim: int | None
+    locked_until: datetime
     state: str = "locked"
     returned: int = 0
     used: bool = False
