@@ -17,7 +17,7 @@ from tests.coupons.life_cycle.model import GIFT_LASTS, GIFTS_A_DAY, HANDS
 from tests.coupons.life_cycle.orders import OrderLife
 from tests.coupons.life_cycle.stock import StockLife
 from tests.figures import Figures
-from tests.forms import IS_LONG, rounds
+from tests.forms import rounds
 
 IS_FUZZING = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 WALKS = 2000 if IS_FUZZING else rounds(short=35, long=2000)
@@ -35,7 +35,7 @@ def test_no_walk_leads_the_platform_away_from_its_model(figures: Figures) -> Non
         ClaimLife,
         settings=settings(
             max_examples=WALKS,
-            stateful_step_count=50 if IS_LONG or IS_FUZZING else 30,
+            stateful_step_count=50 if IS_FUZZING else 30,
             # The same walks every time in a test run; new ones every time when fuzzing.
             derandomize=not IS_FUZZING,
             deadline=None,
