@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from config.kernel.breaker import CircuitBreaker
 from config.kernel.clock import database_now
-from config.kernel.errors import Busy, DomainError, IdempotencyKeyMissing, IdempotencyKeyReused, NotFound
+from config.kernel.errors import Busy, DomainError, IdempotencyKeyReused, NotFound
 from config.kernel.idempotency import Attempt
 from coupons.enums import ClaimChannel, CouponStatus, TicketState
 from coupons.errors import Ended, LimitReached, NotStarted, Paused, SoldOut
@@ -105,8 +105,6 @@ def test_the_same_request_is_the_same_place(coupon: Coupon, shopper: User) -> No
     assert Queue(coupon.public_id).length() == 1
     with pytest.raises(IdempotencyKeyReused):
         take(coupon, shopper, fingerprint="another")
-    with pytest.raises(IdempotencyKeyMissing):
-        take(coupon, shopper, key="")
 
 
 def test_a_refused_request_leaves_its_key_unused(coupon: Coupon, shopper: User) -> None:

@@ -40,7 +40,7 @@ from coupons.models import Claim
 from coupons.selectors.holdings import claim_held, claims_held, coupon_known
 from coupons.services.claims import claim_create_by_code, claim_create_once
 from coupons.services.code_guard import few_wrong_codes
-from coupons.services.queueing import ticket_take
+from coupons.services.queueing import claim_without_queue, ticket_take
 from users.api.whose import ShopperMissing, shopper_named, shopper_needed
 from users.errors import ShopperUnknown
 from users.models import User
