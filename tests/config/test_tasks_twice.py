@@ -157,7 +157,7 @@ def a_one_time_code_of_last_year() -> list[Any]:
 
 
 def shoppers_with_habits() -> list[Any]:
-    make_population(database_now(), each=10)
+    make_population(database_now())
     return []
 
 
