@@ -15,7 +15,7 @@ from coupons.services.queueing import forget_queued_coupons
 from tests import factories
 from users.models import User
 
-pytest_plugins = ["tests.figures"]
+pytest_plugins = ["tests.emptying", "tests.figures"]
 
 
 @pytest.fixture(scope="session", autouse=True)
