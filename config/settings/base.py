@@ -110,7 +110,7 @@ MIDDLEWARE = [
     # First, so that answers of the middleware below (a redirect to the address with its slash) carry them too.
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "config.middleware.RequestLogMiddleware",
     "config.middleware.RequestIdHeaderMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -150,6 +150,8 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": database()}
+# Seconds that whatever people wait for waits for one answer of the database.
+DATABASE_ANSWER_SECONDS = whole_number("DATABASE_ANSWER_SECONDS", default=10)
 
 # Redis makes things fast; what must not be lost is in the database.
 REDIS_URL = env.str("REDIS_URL", default="")

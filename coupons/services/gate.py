@@ -38,7 +38,7 @@ class Passage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        return
+        self._leave(error)
 
     @property
     def is_word_wanted(self) -> bool:
@@ -55,6 +55,9 @@ class Passage:
     def granted(self, claim: Claim) -> None:
         """Notes that a claim was written; the gate hears of it when it is committed."""
 
+    def _leave(self, error: BaseException | None) -> None:
+        """Ends the passage; `error` is what the claim was refused with."""
+
 
 class GatePassage(Passage):
     """Of a claim that the gate has let through."""
@@ -66,9 +69,7 @@ class GatePassage(Passage):
         self._now = now
         self._ordinal: int | None = None
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _leave(self, error: BaseException | None) -> None:
         # Also when all went well: until the caller's transaction has committed, the shopper's counter in the
         # database makes a second claim wait, and after a rollback no place is left behind.
         with suppress(GateAway):
@@ -110,9 +111,7 @@ class PassageInTurn(Passage):
     def __init__(self, turns: BoundedSemaphore) -> None:
         self._turns = turns
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _leave(self, error: BaseException | None) -> None:
         self._turns.release()
 
 
@@ -142,7 +141,7 @@ def gate_enter(*, coupon: Coupon, shopper: User, now: datetime) -> Passage:
     try:
         entry = gate.enter(shopper=shopper.pk, now=now, day=shop_date(now))
     except GateAway:
-        return passage_in_turn()
+        return turn_without_gate()
     _refuse(entry, now)
     return GatePassage(gate, entry, shopper=shopper, now=now)
 
@@ -208,11 +207,11 @@ def _refuse(entry: Entry, now: datetime) -> None:
             raise LimitReached(limit=entry.number, scope=scope, resets_at=tomorrow)
 
 
-def passage_in_turn() -> Passage:
-    """Lets a claim on to the database while Redis is away, a few at a time.
+def turn_without_gate() -> Passage:
+    """Waits for a turn at the database while the gate is away; the passage gives it back.
 
     Raises:
-        Busy: it was not its turn in time.
+        Busy: nobody gave one back in time.
     """
     turns = _turns(settings.CLAIMS_WITHOUT_GATE)
     if not turns.acquire(timeout=TURN_SECONDS):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import time
-from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,22 +14,20 @@ from django.db import IntegrityError, transaction
 from config.kernel.api.problems import json_value
 from config.kernel.clock import shop_date, start_of_shop_day
 from config.kernel.errors import Busy, DomainError, IdempotencyKeyReused, NotFound
-from config.kernel.idempotency import KEPT_FOR, Answer, Attempt, run_once
+from config.kernel.idempotency import KEPT_FOR, Attempt
 from coupons.enums import ClaimChannel, CouponState, TicketState
 from coupons.errors import Ended, LimitReached, NotEligible, NotStarted, Paused, SoldOut, TermsNeeded, TicketLost
-from coupons.fitting import ChosenTerms
 from coupons.gate import GateAway, is_configured
 from coupons.models import Claim, ClaimTicket, Coupon
 from coupons.queue import Place, Queue, key_give_back, key_take, parse_ticket_id, ticket_id_of
-from coupons.selectors.queued import coupon_public_id, has_queue, ticket_answered
-from coupons.selectors.shelf import shelf
-from coupons.services.claims import claim_create, claim_create_once
-from coupons.services.gate import passage_in_turn
+from coupons.selectors.queued import QueuedCoupon, coupon_public_id, queued_coupon_read, ticket_answered
+from coupons.services.claims import claim_create
+from coupons.services.gate import turn_without_gate
 from users.models import User
 
+# For so long a process relies on what it read of a coupon, in seconds, as the gate relies on a word.
+FRESH_SECONDS = 1.0
 KNOWN_COUPONS = 10_000
-# How often a process announces a queue that it puts shoppers into, in seconds.
-ANNOUNCED_SECONDS = 10.0
 # How often whoever waits should look: every second at the head of the queue, less often further back.
 PLACES_PER_SECOND = 5_000
 LONGEST_PAUSE_SECONDS = 10
@@ -66,74 +62,84 @@ class Ticket:
     is_repeated: bool = False
 
 
-_announced: dict[UUID, float] = {}
+@dataclass(slots=True)
+class _Known:
+    """What this process remembers of a coupon for a moment: a queue, or that it has none."""
+
+    queued: QueuedCoupon | None
+    asked_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self.asked_at
 
 
-def claim_or_ticket_once(
-    *,
-    attempt: Attempt,
-    shopper: User,
-    coupon: Coupon,
-    channel: ClaimChannel,
-    now: datetime,
-    answer: Callable[[Claim], Answer],
-    terms: ChosenTerms | None = None,
-) -> Answer | Ticket:
-    """Claims a coupon as `coupons.services.claims.claim_create_once` does, or takes a place in its queue if it has one.
+_known: dict[UUID, _Known] = {}
 
-    While Redis is away there is no queue: the claim is made at once, a few at a time.
 
-    Raises:
-        The errors of `claim_create_once`.
+def queued_coupon(*, public_id: UUID) -> QueuedCoupon | None:
+    """Returns a coupon in queued mode, as it was within the last second; None for any other.
+
+    One request in a second and process asks the database, so that a rush does not.
     """
-    known = shelf.get(coupon.public_id)
-    if terms is not None or not is_configured() or not has_queue(known):
-        return claim_create_once(
-            attempt=attempt, shopper=shopper, coupon=coupon, channel=channel, now=now, answer=answer, terms=terms
-        )
-    try:
-        return ticket_take(attempt=attempt, shopper=shopper, coupon=known, now=now)
-    except GateAway:
-        return run_once(
-            attempt=attempt,
-            action=lambda: answer(
-                claim_without_queue(attempt=attempt, shopper=shopper, coupon=known, channel=channel, now=now)
-            ),
-        )
+    if not is_configured():
+        return None
+    known = _known.get(public_id)
+    if known is None or known.age >= FRESH_SECONDS:
+        known = _Known(queued_coupon_read(public_id=public_id))
+        if known.queued is not None:
+            try:
+                Queue(public_id).announce()
+            except GateAway:
+                # Nobody can take a place now; announced again before anybody can.
+                return known.queued
+        if len(_known) >= KNOWN_COUPONS:
+            _known.clear()
+        _known[public_id] = known
+    return known.queued
 
 
-def ticket_take(*, attempt: Attempt, shopper: User, coupon: Coupon, now: datetime) -> Ticket:
+def forget_queued_coupons() -> None:
+    """Makes this process ask anew which coupons have a queue."""
+    _known.clear()
+
+
+def ticket_take(*, queued: QueuedCoupon, shopper: User, attempt: Attempt) -> Ticket | None:
     """Takes a place in the queue of a coupon, without the database.
 
     The same caller and key is the same place. A shopper who waits already and may have no more is shown that place.
 
     Args:
-        coupon: as the shelf knows it; it has a queue.
-        now: the database's time.
+        queued: from `queued_coupon`.
+        attempt: under which key.
+
+    Returns:
+        None when there is no queue at the moment: Redis is away, and the claim is made at once or not at all.
 
     Raises:
-        IdempotencyKeyReused: the key was used for another claim of a queued coupon.
-        NotStarted, Ended, Paused, SoldOut, LimitReached, NotEligible: as the database would say.
+        IdempotencyKeyReused: as for every write.
+        NotStarted, Ended, Paused, SoldOut, LimitReached: as the database would say.
         Busy: too many wait already.
-        GateAway: there is no queue at the moment.
     """
-    ticket = _ticket_id(attempt, shopper, coupon)
+    coupon, now = queued.coupon, queued.now()
+    ticket = ticket_id_of(caller=attempt.caller, key=attempt.key, coupon_id=coupon.pk, shopper_id=shopper.pk)
     state = coupon.state(now)
-    queue = Queue(coupon.public_id)
-    _announce(queue, coupon.public_id)
-    known = key_take(caller=attempt.caller, key=attempt.key, fingerprint=attempt.fingerprint)
-    if known not in (None, attempt.fingerprint):
-        raise IdempotencyKeyReused
-    place = queue.accept(
-        ticket=ticket,
-        shopper=shopper.pk,
-        is_open=state == CouponState.LIVE and shopper.is_active,
-        limit=coupon.limit_per_shopper,
-        now=now,
-        day=shop_date(now),
-    )
-    if place.outcome == "first":
-        queue.announce()
+    try:
+        known = key_take(caller=attempt.caller, key=attempt.key, fingerprint=attempt.fingerprint)
+        if known not in (None, attempt.fingerprint):
+            raise IdempotencyKeyReused
+        place = Queue(coupon.public_id).accept(
+            ticket=ticket,
+            shopper=shopper.pk,
+            is_open=state == CouponState.LIVE and shopper.is_active,
+            limit=coupon.limit_per_shopper,
+            now=now,
+            day=shop_date(now),
+        )
+        if place.outcome == "first":
+            Queue(coupon.public_id).announce()
+    except GateAway:
+        return None
     if place.ticket is not None:
         return replace(_ticket_of(place, place.ticket, coupon.public_id), is_repeated=place.outcome == "known")
     # Whoever got one and asks again after the queue has forgotten it: the same request is the same ticket.
@@ -189,27 +195,26 @@ def ticket_waiting(*, coupon: Coupon, shopper: User) -> Ticket | None:
 
 
 def claim_without_queue(
-    *, attempt: Attempt, shopper: User, coupon: Coupon, channel: ClaimChannel, now: datetime
+    *, queued: QueuedCoupon, shopper: User, attempt: Attempt, channel: ClaimChannel, now: datetime
 ) -> Claim:
     """Claims at once what is queued for otherwise: Redis is away. Call it inside `run_once`.
 
     The ticket of the same request is answered with the claim, in one transaction: if it waits in a queue that comes
     back, nobody is granted a second one for it.
 
-    Args:
-        coupon: as the shelf knows it.
-
     Raises:
         The errors of `coupons.services.claims.claim_create`.
         Busy: too many ask the database at once, or a granter has just answered the ticket.
     """
-    ticket = _ticket_id(attempt, shopper, coupon)
+    # Read with its stock, as a claim takes it.
+    coupon = Coupon.objects.select_related("stock").get(pk=queued.coupon.pk)
+    ticket = ticket_id_of(caller=attempt.caller, key=attempt.key, coupon_id=coupon.pk, shopper_id=shopper.pk)
     if (answered := ticket_answered(ticket=ticket)) is not None:
         if answered.claim is not None:
             return answered.claim
         raise refusal_of_answer(answered)
     # A hot coupon's claim waits for its turn by itself.
-    with transaction.atomic(), passage_in_turn() if coupon.stock.bucket_count == 1 else nullcontext():
+    with transaction.atomic(), turn_without_gate() if coupon.stock.bucket_count == 1 else nullcontext():
         claim = claim_create(shopper=shopper, coupon=coupon, channel=channel, now=now)
         try:
             ClaimTicket.objects.create(
@@ -244,20 +249,6 @@ def refusal_data(refusal: DomainError) -> dict[str, object]:
 def tickets_delete_old(*, now: datetime) -> int:
     """Deletes answers that nobody asks for any more; returns how many."""
     return ClaimTicket.objects.answered_before(now - KEPT_FOR).delete()[0]
-
-
-def _ticket_id(attempt: Attempt, shopper: User, coupon: Coupon) -> UUID:
-    return ticket_id_of(caller=attempt.caller, key=attempt.key, coupon_id=coupon.pk, shopper_id=shopper.pk)
-
-
-def _announce(queue: Queue, coupon: UUID) -> None:
-    now = time.monotonic()
-    if now - _announced.get(coupon, -math.inf) < ANNOUNCED_SECONDS:
-        return
-    queue.announce()
-    if len(_announced) >= KNOWN_COUPONS:
-        _announced.clear()
-    _announced[coupon] = now
 
 
 def _ticket_of(place: Place, ticket: UUID, coupon: UUID) -> Ticket:

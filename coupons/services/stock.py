@@ -141,17 +141,23 @@ def _take_from_free_bucket(coupon_id: int, bucket_count: int) -> bool:
 
 
 def _take_from_any_bucket(coupon_id: int) -> bool:
+    full = next((bucket for bucket in _hold_buckets(coupon_id, wanted=1) if bucket.remaining), None)
+    if full is None:
+        return False
+    StockBucket.objects.filter(pk=full.pk).update(remaining=F("remaining") - 1)
+    return True
+
+
+def _hold_buckets(coupon_id: int, *, wanted: int) -> list[StockBucket]:
     # Waits for every bucket in turn, in the one order that all use. With all of them held the sum is exact, so
     # that "nothing left" is true at this instant and no unit can hide in another transaction.
     while True:
         buckets = list(StockBucket.objects.select_for_update().filter(coupon_id=coupon_id).order_by("pk"))
-        full = next((bucket for bucket in buckets if bucket.remaining), None)
-        if full is not None:
-            StockBucket.objects.filter(pk=full.pk).update(remaining=F("remaining") - 1)
-            return True
+        if sum(bucket.remaining for bucket in buckets) >= wanted:
+            return buckets
         # While this waited, the stock may have been spread over rows that it did not see.
         if len(buckets) == Stock.objects.values_list("bucket_count", flat=True).get(coupon_id=coupon_id):
-            return False
+            return buckets
 
 
 def stock_take(*, coupon_id: int, stock: Stock, quantity: int) -> tuple[int, int]:
@@ -199,7 +205,7 @@ def _take_many_from_free_bucket(coupon_id: int, bucket_count: int, quantity: int
 
 
 def _take_many_from_all_buckets(coupon_id: int, quantity: int) -> tuple[int, int]:
-    buckets = list(StockBucket.objects.select_for_update().filter(coupon_id=coupon_id).order_by("pk"))
+    buckets = _hold_buckets(coupon_id, wanted=quantity)
     total = sum(bucket.remaining for bucket in buckets)
     wanted = taken = min(total, quantity)
     for bucket in buckets:

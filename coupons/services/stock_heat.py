@@ -94,17 +94,17 @@ def stock_gather_cold(*, now: datetime, progressed: Callable[[int], object] = la
     gathered = 0
     for coupon_id in cold.order_by("pk").values_list("pk", flat=True):
         with busy_when_locked(), transaction.atomic():
-            _lay_out(Stock.objects.select_for_update().get(coupon_id=coupon_id), 1)
-        gathered += 1
+            gathered += _lay_out(Stock.objects.select_for_update().get(coupon_id=coupon_id), 1)
         progressed(1)
     return gathered
 
 
-def _lay_out(stock: Stock, bucket_count: int) -> None:
+def _lay_out(stock: Stock, bucket_count: int) -> bool:
+    """Lays a locked stock out over so many rows; tells whether it lay otherwise."""
     # Whoever waits for these rows finds after the commit that there are other ones: see `stock_take_one`.
     buckets = list(StockBucket.objects.select_for_update().filter(coupon_id=stock.coupon_id).order_by("pk"))
     if bucket_count == stock.bucket_count:
-        return
+        return False
     tell_gate_of_stock(public_id=stock.coupon.public_id, stock=stock)
     share, rest = divmod(sum(bucket.remaining for bucket in buckets), bucket_count)
     by_number = {bucket.number: bucket for bucket in buckets}
@@ -116,3 +116,4 @@ def _lay_out(stock: Stock, bucket_count: int) -> None:
     logger.info("stock_laid_out", coupon=str(stock.coupon.public_id), before=stock.bucket_count, after=bucket_count)
     stock.bucket_count = bucket_count
     stock.save(update_fields=["bucket_count"])
+    return True

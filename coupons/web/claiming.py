@@ -17,10 +17,11 @@ from coupons.codes import normalize_code
 from coupons.enums import ClaimChannel, TicketState
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim, Coupon, Lottery, RedPacket
-from coupons.services.claims import claim_create_by_code
+from coupons.selectors.queued import QueuedCoupon
+from coupons.services.claims import claim_create_by_code, claim_create_once
 from coupons.services.code_guard import few_wrong_codes
 from coupons.services.lotteries import lottery_enter
-from coupons.services.queueing import Ticket, claim_or_ticket_once
+from coupons.services.queueing import Ticket, claim_without_queue, queued_coupon, ticket_take
 from coupons.services.red_packets import red_packet_grab
 from users.models import User
 
@@ -53,24 +54,40 @@ def claim_once(
     Raises:
         Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `claim_create`.
     """
-    keep_rate("claims", {"shopper": shopper.pk, "address": network_of(address)})
+    _count(shopper, address)
+    request_fingerprint = fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None)
+    queued = queued_coupon(public_id=coupon.public_id) if coupon.is_queued and terms is None else None
     with _as_a_click():
-        answered = claim_or_ticket_once(
-            attempt=_attempt(
-                shopper, key, fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None)
-            ),
-            shopper=shopper,
-            coupon=coupon,
-            channel=ClaimChannel.WEB,
-            now=now,
-            answer=_answer_of_claim,
-            terms=terms,
-        )
-    if not isinstance(answered, Ticket):
-        return None
-    if answered.refusal is not None:
-        raise answered.refusal
-    return answered if answered.state == TicketState.WAITING else None
+        attempt = _attempt(shopper, key, request_fingerprint)
+        if queued is None:
+            claim_create_once(
+                attempt=attempt,
+                shopper=shopper,
+                coupon=coupon,
+                channel=ClaimChannel.WEB,
+                now=now,
+                answer=_answer_of_claim,
+                terms=terms,
+            )
+            return None
+        ticket = _ticket_once(queued, shopper, attempt)
+        if ticket is not None:
+            return ticket if ticket.state == TicketState.WAITING else None
+
+        def claim() -> Answer:
+            return _answer_of_claim(
+                claim_without_queue(queued=queued, shopper=shopper, attempt=attempt, channel=ClaimChannel.WEB, now=now)
+            )
+
+        run_once(attempt=attempt, action=claim)
+    return None
+
+
+def _ticket_once(queued: QueuedCoupon, shopper: User, attempt: Attempt) -> Ticket | None:
+    ticket = ticket_take(queued=queued, shopper=shopper, attempt=attempt)
+    if ticket is not None and ticket.refusal is not None:
+        raise ticket.refusal
+    return ticket
 
 
 def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: datetime) -> None:
@@ -137,8 +154,12 @@ def _answer_of_claim(claim: Claim) -> Answer:
 
 
 def _answer_once(shopper: User, address: str, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> None:
-    keep_rate("claims", {"shopper": shopper.pk, "address": network_of(address)})
+    _count(shopper, address)
     click_once(shopper, key, request_fingerprint, action)
+
+
+def _count(shopper: User, address: str) -> None:
+    keep_rate("claims", {"shopper": shopper.pk, "address": network_of(address)})
 
 
 def click_once(shopper: User, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> Answer:

@@ -9,16 +9,12 @@ from django.conf import settings
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from config.kernel.clock import recent_database_now
-from config.kernel.idempotency import Attempt
 from coupons.models import Claim, Coupon
-from coupons.selectors.shelf import shelf
-from coupons.services.granting import batch_grant
-from coupons.services.queueing import ticket_take
 from tests import factories
 from tests.browser.conftest import LANGUAGES, WIDTHS, Visitor
 from tests.browser.test_lottery import sign_in
 from tests.browser.test_pages import assert_fits
+from tests.coupons.queues import grant, take
 
 pytestmark = [
     pytest.mark.browser,
@@ -31,13 +27,7 @@ Visit = Callable[[str, int], Visitor]
 
 def queue_up(coupon: Coupon, count: int) -> None:
     for _number in range(count):
-        shopper = factories.make_shopper()
-        attempt = Attempt.of(caller=f"user:{shopper.pk}", key="once", fingerprint="")
-        ticket_take(attempt=attempt, shopper=shopper, coupon=shelf.get(coupon.public_id), now=recent_database_now())
-
-
-def grant(coupon: Coupon, size: int) -> None:
-    batch_grant(public_id=coupon.public_id, consumer="test", size=size)
+        take(coupon, factories.make_shopper())
 
 
 def click_claim(page: Page) -> None:

@@ -21,17 +21,15 @@ from django_redis import get_redis_connection
 
 from config.env import BASE_DIR
 from config.kernel.breaker import CircuitBreaker
-from config.kernel.clock import recent_database_now
-from config.kernel.idempotency import Attempt
 from coupons.enums import TicketState
 from coupons.gate import connection as gate_connection
 from coupons.models import Claim, ClaimTicket, Coupon
 from coupons.queue import Queue
-from coupons.selectors.shelf import shelf
 from coupons.services.granting import Granter, batch_grant
-from coupons.services.queueing import Ticket, ticket_read, ticket_take
+from coupons.services.queueing import Ticket, ticket_read
 from tests import factories
 from tests.concurrency.crowd import PATIENCE, rush, tally
+from tests.coupons.queues import take
 from tests.forms import rounds
 from tests.invariants import assert_invariants
 from users.models import User
@@ -52,11 +50,6 @@ def breaker(monkeypatch: pytest.MonkeyPatch) -> CircuitBreaker:
 
 def crowd_of(count: int) -> list[User]:
     return User.objects.bulk_create(User(username=f"crowd-{number}", password="!") for number in range(count))
-
-
-def take(coupon: Coupon, shopper: User, key: str = "once") -> Ticket:
-    attempt = Attempt.of(caller=f"user:{shopper.pk}", key=key, fingerprint="same")
-    return ticket_take(attempt=attempt, shopper=shopper, coupon=shelf.get(coupon.public_id), now=recent_database_now())
 
 
 def until(condition: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
@@ -190,6 +183,7 @@ def kill(granter: subprocess.Popen[str], number: signal.Signals) -> None:
     granter.stdout.close()
 
 
+@pytest.mark.reliability(20)
 def test_granters_killed_in_the_middle_lose_and_double_nothing() -> None:
     rng = random.Random(4)
     for _round in range(rounds(short=1, long=20)):

@@ -342,7 +342,7 @@ class TestTurns:
     def test_who_finds_no_turn_is_told_when_to_come_back(self) -> None:
         coupon, shopper = hot_coupon(), factories.make_shopper()
         shelf.get(coupon.public_id)
-        with gate_service.passage_in_turn(), gate_service.passage_in_turn():
+        with gate_service.turn_without_gate(), gate_service.turn_without_gate():
             refused, asked = refusal_of(lambda: claim(coupon, shopper))
         assert isinstance(refused, Busy)
         assert (refused.retry_after, asked) == (1, 0)

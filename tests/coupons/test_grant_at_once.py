@@ -9,11 +9,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from config.kernel.errors import NotFound
+from config.kernel.errors import DomainError, NotFound
 from config.kernel.idempotency import Answer, Attempt, answer_known
 from config.kernel.models import IdempotencyRecord
 from coupons.enums import ClaimChannel, CouponStatus
-from coupons.errors import DomainError, LimitReached, SoldOut
+from coupons.errors import LimitReached, SoldOut
 from coupons.models import Claim, Coupon
 from coupons.selectors import shelf as shelf_module
 from coupons.selectors.shelf import Shelf, shelf
@@ -109,6 +109,8 @@ def test_what_it_does_not_grant_it_leaves_as_it_was(fields: dict[str, Any], refu
     assert_invariants(coupon)
 
 
+# Committed, since PostgreSQL tells two versions of a row apart by their transactions.
+@pytest.mark.django_db(transaction=True)
 def test_a_coupon_that_was_edited_meanwhile_is_judged_anew() -> None:
     """The shelf still has the coupon as it was; the claim gets what its marketer says now."""
     coupon = factories.make_coupon(usable_days=1)
@@ -122,6 +124,7 @@ def test_a_coupon_that_was_edited_meanwhile_is_judged_anew() -> None:
 
 
 @pytest.mark.reliability(9)
+@pytest.mark.django_db(transaction=True)
 def test_a_pause_counts_at_once(coupon: Coupon, shopper: User) -> None:
     shelf.get(coupon.public_id)
     Coupon.objects.filter(pk=coupon.pk).update(status=CouponStatus.PAUSED)

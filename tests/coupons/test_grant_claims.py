@@ -10,14 +10,11 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from config.kernel.breaker import CircuitBreaker
-from config.kernel.clock import recent_database_now
-from config.kernel.idempotency import Attempt
 from coupons.gate import connection as gate_connection
 from coupons.management.commands import grant_claims
 from coupons.models import Claim
-from coupons.selectors.shelf import shelf
-from coupons.services.queueing import ticket_take
 from tests import factories
+from tests.coupons.queues import take
 
 pytestmark = [
     pytest.mark.django_db,
@@ -44,13 +41,7 @@ def test_once_serves_all_queues_and_stops() -> None:
     for _coupon in range(2):
         coupon = factories.make_coupon(is_queued=True)
         for _shopper in range(3):
-            shopper = factories.make_shopper()
-            ticket_take(
-                attempt=Attempt.of(caller=f"user:{shopper.pk}", key="once", fingerprint=""),
-                shopper=shopper,
-                coupon=shelf.get(coupon.public_id),
-                now=recent_database_now(),
-            )
+            take(coupon, factories.make_shopper())
     out = StringIO()
     call_command("grant_claims", "--once", "--batch", "2", stdout=out)
     assert out.getvalue() == "Served 6 places.\n"

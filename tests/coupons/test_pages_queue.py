@@ -16,9 +16,9 @@ from config.kernel.breaker import CircuitBreaker
 from coupons.gate import connection as gate_connection
 from coupons.models import Claim, Coupon
 from coupons.queue import Queue
-from coupons.services.granting import batch_grant
 from coupons.services.queueing import ticket_waiting
 from tests import factories
+from tests.coupons.queues import grant
 from users.models import User
 
 HTMX = {"HX-Request": "true"}
@@ -48,10 +48,6 @@ def claim(client: Client, coupon: Coupon, *, key: str = "", htmx: bool = True, *
 def ask(client: Client, coupon: Coupon, ticket: UUID, *, htmx: bool = True, query: str = "") -> Any:
     address = reverse("coupons:queue", args=[coupon.public_id, ticket])
     return client.get(address + query, headers=HTMX if htmx else {})
-
-
-def grant(coupon: Coupon) -> None:
-    batch_grant(public_id=coupon.public_id, consumer="test")
 
 
 def place_of(coupon: Coupon, shopper: User) -> UUID:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from rest_framework.request import Request
@@ -14,12 +15,12 @@ from config.kernel.api.serializers import represent
 from config.kernel.api.views import ApiView
 from config.kernel.clock import database_now, recent_database_now
 from config.kernel.errors import NotFound
-from config.kernel.idempotency import Answer
+from config.kernel.idempotency import Answer, run_once
 from coupons.api import examples
 from coupons.api.addresses import address_to_count
 from coupons.api.serializers.claims import ClaimCreateSerializer, ClaimQuerySerializer, ClaimSerializer
 from coupons.api.serializers.tickets import ClaimTicketSerializer
-from coupons.api.views.tickets import ticket_response
+from coupons.api.views.tickets import queue_of, ticket_response
 from coupons.enums import ClaimChannel
 from coupons.errors import (
     ClaimInFlight,
@@ -37,9 +38,9 @@ from coupons.errors import (
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim
 from coupons.selectors.holdings import claim_held, claims_held, coupon_known
-from coupons.services.claims import claim_create_by_code
+from coupons.services.claims import claim_create_by_code, claim_create_once
 from coupons.services.code_guard import few_wrong_codes
-from coupons.services.queueing import Ticket, claim_or_ticket_once
+from coupons.services.queueing import claim_without_queue, ticket_take
 from users.api.whose import ShopperMissing, shopper_named, shopper_needed
 from users.errors import ShopperUnknown
 from users.models import User
@@ -101,24 +102,38 @@ class ClaimsView(ApiView):
         idempotent=True,
     )
     def post(self, request: Request) -> Response:
-        body, now = self.read_body(ClaimCreateSerializer), recent_database_now()
+        body = self.read_body(ClaimCreateSerializer)
         shopper = shopper_needed(self.caller, body)
+        attempt = self.attempt(body)
+        queued = queue_of(body)
+        if queued is not None:
+            ticket = ticket_take(queued=queued, shopper=shopper, attempt=attempt)
+            if ticket is not None:
+                return ticket_response(ticket, status=202)
+        now = recent_database_now()
 
         def answer(claim: Claim) -> Answer:
             return Answer(201, represent(ClaimSerializer, claim, now=now))
 
         if "code" in body:
-            return self.answer_once(body, lambda: answer(self._claim_by_code(shopper, body["code"], now)))
-        answered = claim_or_ticket_once(
-            attempt=self.attempt(body),
+            by_code = partial(self._claim_by_code, shopper, body["code"], now)
+            return self.respond(run_once(attempt=attempt, action=lambda: answer(by_code())))
+        channel = ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB
+        if queued is not None:
+            at_once = partial(
+                claim_without_queue, queued=queued, shopper=shopper, attempt=attempt, channel=channel, now=now
+            )
+            return self.respond(run_once(attempt=attempt, action=lambda: answer(at_once())))
+        answered = claim_create_once(
+            attempt=attempt,
             shopper=shopper,
             coupon=coupon_known(public_id=body["coupon"]),
-            channel=ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB,
+            channel=channel,
             now=now,
             answer=answer,
             terms=ChosenTerms(**body["terms"]) if "terms" in body else None,
         )
-        return ticket_response(answered, status=202) if isinstance(answered, Ticket) else self.respond(answered)
+        return self.respond(answered)
 
     def _claim_by_code(self, shopper: User, code: str, now: datetime) -> Claim:
         with few_wrong_codes(shopper=shopper, address=address_to_count(self.caller, self.request)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from django.urls import reverse
@@ -16,7 +18,8 @@ from config.kernel.errors import NotFound
 from coupons.api import examples
 from coupons.api.serializers.tickets import ClaimTicketSerializer
 from coupons.enums import TicketState
-from coupons.services.queueing import Ticket, ticket_read
+from coupons.selectors.queued import QueuedCoupon
+from coupons.services.queueing import Ticket, queued_coupon, ticket_read
 
 
 class ClaimTicketView(ApiView):
@@ -36,6 +39,13 @@ class ClaimTicketView(ApiView):
     )
     def get(self, request: Request, ticket: UUID) -> Response:
         return ticket_response(ticket_read(ticket=ticket, shopper=self.caller.account), status=200)
+
+
+def queue_of(body: Mapping[str, Any]) -> QueuedCoupon | None:
+    """Returns the queue that a claim has to go through: a code passes it by, and so do terms, which no queue takes."""
+    if "coupon" not in body or "terms" in body:
+        return None
+    return queued_coupon(public_id=body["coupon"])
 
 
 def ticket_response(ticket: Ticket, *, status: int) -> Response:
