@@ -20,9 +20,10 @@ from config.kernel.errors import Busy, DomainError
 from config.kernel.history import set_history
 from config.kernel.locks import busy_when_locked
 from config.kernel.waking import wake_on_commit
-from coupons.enums import AudienceKind, ClaimChannel, CouponState, Handout
+from coupons.enums import AudienceKind, ClaimChannel, CouponState
 from coupons.errors import Ended, LimitReached, NotEligible, NotStarted, Paused, SoldOut, TermsNeeded
 from coupons.models import Claim, Coupon
+from coupons.selectors.audience import can_be_granted
 from coupons.services.bulk_claims import claims_create_many
 from users.models import User
 
@@ -32,7 +33,6 @@ TASK = "campaigns.tasks.run_grant"
 TURN_SECONDS = 30.0
 # How often in a row a chunk may find the database too busy before the run leaves it to the next.
 TRIES = 5
-GRANTABLE = (Handout.SHOWCASE, Handout.GRANT)
 FAILED = "failed"
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def refuse_unless_grantable(coupon: Coupon) -> None:
     Raises:
         NotForGrant
     """
-    if coupon.handout not in GRANTABLE or coupon.is_fitted:
+    if not can_be_granted(coupon):
         raise NotForGrant
 
 
