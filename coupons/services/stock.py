@@ -102,25 +102,16 @@ def stock_withdraw(*, coupon: Coupon, quantity: int, actor: User | None, now: da
 def stock_take_one(*, coupon_id: int, stock: Stock) -> None:
     """Takes one unit inside the caller's transaction; a rollback gives it back.
 
-    With several buckets it takes one that nobody else is holding; finding none free proves nothing, so it
-    then waits for those that are held.
+    It takes from a bucket that nobody else is holding; finding none free proves nothing, so it then waits for
+    those that are held.
 
     Raises:
         SoldOut: nothing is left, at an instant during this call.
     """
     if stock.is_unlimited:
         return
-    if stock.bucket_count == 1:
-        taken = _take_from_single(coupon_id)
-    else:
-        taken = _take_from_free_bucket(coupon_id, stock.bucket_count) or _take_from_any_bucket(coupon_id)
-    if not taken:
+    if not (_take_from_free_bucket(coupon_id, stock.bucket_count) or _take_from_any_bucket(coupon_id)):
         raise SoldOut
-
-
-def _take_from_single(coupon_id: int) -> bool:
-    # The row lock makes a second taker wait, and PostgreSQL checks `remaining` again before it takes.
-    return bool(StockBucket.objects.filter(coupon_id=coupon_id, remaining__gt=0).update(remaining=F("remaining") - 1))
 
 
 def _take_from_free_bucket(coupon_id: int, bucket_count: int) -> bool:
@@ -150,14 +141,23 @@ def _take_from_free_bucket(coupon_id: int, bucket_count: int) -> bool:
 
 
 def _take_from_any_bucket(coupon_id: int) -> bool:
-    # Waits for every bucket in turn, in the one order that all use. With all of them held the sum is exact, so
-    # that "nothing left" is true at this instant and no unit can hide in another transaction.
-    buckets = StockBucket.objects.select_for_update().filter(coupon_id=coupon_id).order_by("pk")
-    full = next((bucket for bucket in list(buckets) if bucket.remaining), None)
+    full = next((bucket for bucket in _hold_buckets(coupon_id, wanted=1) if bucket.remaining), None)
     if full is None:
         return False
     StockBucket.objects.filter(pk=full.pk).update(remaining=F("remaining") - 1)
     return True
+
+
+def _hold_buckets(coupon_id: int, *, wanted: int) -> list[StockBucket]:
+    # Waits for every bucket in turn, in the one order that all use. With all of them held the sum is exact, so
+    # that "nothing left" is true at this instant and no unit can hide in another transaction.
+    while True:
+        buckets = list(StockBucket.objects.select_for_update().filter(coupon_id=coupon_id).order_by("pk"))
+        if sum(bucket.remaining for bucket in buckets) >= wanted:
+            return buckets
+        # While this waited, the stock may have been spread over rows that it did not see.
+        if len(buckets) == Stock.objects.values_list("bucket_count", flat=True).get(coupon_id=coupon_id):
+            return buckets
 
 
 def stock_take(*, coupon_id: int, stock: Stock, quantity: int) -> tuple[int, int]:
@@ -205,7 +205,7 @@ def _take_many_from_free_bucket(coupon_id: int, bucket_count: int, quantity: int
 
 
 def _take_many_from_all_buckets(coupon_id: int, quantity: int) -> tuple[int, int]:
-    buckets = list(StockBucket.objects.select_for_update().filter(coupon_id=coupon_id).order_by("pk"))
+    buckets = _hold_buckets(coupon_id, wanted=quantity)
     total = sum(bucket.remaining for bucket in buckets)
     wanted = taken = min(total, quantity)
     for bucket in buckets:
