@@ -38,7 +38,8 @@ from tests.concurrency.crowd import rush
 from tests.factories import LONG_AGO
 from tests.figures import Figures
 from tests.forms import IS_LONG
-from users.models import OneTimeCode, User
+from users.enums import TagSource
+from users.models import OneTimeCode, Tag, User
 from users.models.one_time_code import LASTS
 
 # Tasks read the real clock; whatever is done here lies safely before it.
@@ -93,9 +94,11 @@ def some_batch_of_codes() -> list[Any]:
 
 def a_grant_to_three_shoppers() -> list[Any]:
     coupon = factories.make_coupon(stock=10)
+    # A tag of their own, since other work in the same database makes shoppers too.
+    name = f"grant-{coupon.pk}"
     for _number in range(3):
-        factories.make_shopper()
-    grant = grant_create(coupon=coupon, audience=AudienceKind.EVERYONE, actor=None, now=THEN)
+        Tag.objects.create(shopper=factories.make_shopper(), name=name, source=TagSource.MARKETER, set_at=THEN)
+    grant = grant_create(coupon=coupon, audience=AudienceKind.TAGGED, tag=name, actor=None, now=THEN)
     return [grant_start(grant=grant, actor=None, now=THEN, wakes_worker=False).pk]
 
 
