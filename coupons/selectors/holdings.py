@@ -26,7 +26,7 @@ from users.models import User
 # A whole rush comes by here, most of it to be refused: composing this by the ORM takes ten times as long as asking it.
 # The claim reads the coupon inside its own transaction anyway.
 READ_KEYS = """
-    SELECT coupon.id, stock.bucket_count
+    SELECT coupon.id, coupon.needs_proof_of_work, stock.bucket_count
     FROM coupons_coupon AS coupon LEFT JOIN coupons_stock AS stock ON stock.coupon_id = coupon.id
     WHERE coupon.public_id = %s AND coupon.status <> %s
 """
@@ -134,7 +134,7 @@ def coupons_on(order: Order) -> list[CouponOnOrder]:
 
 
 def coupon_known(*, public_id: UUID) -> Coupon:
-    """Returns a coupon that was ever published, with its keys and how its stock is kept.
+    """Returns a coupon that was ever published, with its keys, what it asks of a browser and how its stock is kept.
 
     Whether it can be claimed is for the claim to say.
 
@@ -147,8 +147,9 @@ def coupon_known(*, public_id: UUID) -> Coupon:
         row = cursor.fetchone()
     if row is None:
         raise NotFound(parameter="coupon")
-    pk, bucket_count = row
-    coupon = Coupon.from_db(connection.alias, ["id", "public_id"], [pk, public_id])
+    pk, needs_proof_of_work, bucket_count = row
+    known = ["id", "public_id", "needs_proof_of_work"]
+    coupon = Coupon.from_db(connection.alias, known, [pk, public_id, bool(needs_proof_of_work)])
     if bucket_count is not None:
         coupon.stock = Stock.from_db(connection.alias, ["coupon_id", "bucket_count"], [pk, bucket_count])
     return coupon

@@ -19,6 +19,7 @@ from coupons.models import Claim, Coupon, Lottery, RedPacket
 from coupons.services.claims import claim_create, claim_create_by_code
 from coupons.services.code_guard import few_wrong_codes
 from coupons.services.lotteries import lottery_enter
+from coupons.services.proofs import proof_demand, shopper_holding
 from coupons.services.red_packets import red_packet_grab
 from users.models import User
 
@@ -38,23 +39,32 @@ class PageTooOld(DomainError):
 
 
 def claim_once(
-    *, shopper: User, coupon: Coupon, address: str, key: str, now: datetime, terms: ChosenTerms | None = None
+    *,
+    shopper: User,
+    coupon: Coupon,
+    address: str,
+    key: str,
+    proof: str | None,
+    now: datetime,
+    terms: ChosenTerms | None = None,
 ) -> None:
     """Claims a coupon at most once under the key that the server put into the form.
 
     Args:
         address: where the shopper comes from; claims are counted by it too.
+        proof: what the browser worked out, empty for nothing; None where that was asked for before.
 
     Raises:
-        Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `claim_create`.
+        Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `proof_demand` and `claim_create`.
     """
-    _once(
-        shopper,
-        address,
-        key,
-        fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None),
-        lambda: claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=now, terms=terms),
-    )
+
+    def claim() -> Claim:
+        if proof is not None:
+            proof_demand(coupon=coupon, holder=shopper_holding(shopper), proof=proof, now=now)
+        return claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=now, terms=terms)
+
+    request_fingerprint = fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None)
+    _once(shopper, address, key, request_fingerprint, claim)
 
 
 def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: datetime) -> None:

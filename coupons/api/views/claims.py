@@ -17,9 +17,16 @@ from config.kernel.errors import NotFound
 from config.kernel.idempotency import Answer
 from coupons.api import examples
 from coupons.api.addresses import address_to_count
-from coupons.api.serializers.claims import ClaimCreateSerializer, ClaimQuerySerializer, ClaimSerializer
+from coupons.api.serializers.claims import (
+    ChallengeSerializer,
+    ClaimCreateSerializer,
+    ClaimQuerySerializer,
+    ClaimSerializer,
+)
 from coupons.enums import ClaimChannel
 from coupons.errors import (
+    ChallengeFailed,
+    ChallengeRequired,
     ClaimInFlight,
     CodeInvalid,
     Ended,
@@ -37,7 +44,8 @@ from coupons.models import Claim
 from coupons.selectors.holdings import claim_held, claims_held, coupon_known
 from coupons.services.claims import claim_create, claim_create_by_code
 from coupons.services.code_guard import few_wrong_codes
-from users.api.whose import ShopperMissing, shopper_named, shopper_needed
+from coupons.services.proofs import challenge_for, proof_demand, shopper_holding
+from users.api.whose import ForShopperSerializer, ShopperMissing, shopper_named, shopper_needed
 from users.errors import ShopperUnknown
 from users.models import User
 
@@ -90,6 +98,8 @@ class ClaimsView(ApiView):
             NotEligible(reason="new_shoppers_only"),
             CodeInvalid(),
             TooManyWrongCodes(retry_after=42),
+            ChallengeRequired(challenge=examples.CHALLENGE),
+            ChallengeFailed(reason="expired", challenge=examples.CHALLENGE),
             TermsNeeded(parameter="terms"),
             OutsideLimits(parameter="minimum_spend", least_amount=100_00, most_amount=300_00),
             ShopperUnknown(parameter="shopper"),
@@ -100,16 +110,22 @@ class ClaimsView(ApiView):
     def post(self, request: Request) -> Response:
         body, now = self.read_body(ClaimCreateSerializer), database_now()
         shopper = shopper_needed(self.caller, body)
+        # No part of what is asked for: a retry that had to work for another proof is still the same request.
+        proof = body.pop("proof", "")
         return self.answer_once(
-            body, lambda: Answer(201, ClaimSerializer(self._claim(shopper, body, now), context={"now": now}).data)
+            body,
+            lambda: Answer(201, ClaimSerializer(self._claim(shopper, body, proof, now), context={"now": now}).data),
         )
 
-    def _claim(self, shopper: User, body: dict[str, Any], now: datetime) -> Claim:
+    def _claim(self, shopper: User, body: dict[str, Any], proof: str, now: datetime) -> Claim:
         if "code" in body:
             with few_wrong_codes(shopper=shopper, address=address_to_count(self.caller, self.request)):
                 return claim_create_by_code(shopper=shopper, text=body["code"], channel=ClaimChannel.CODE, now=now)
         channel = ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB
         coupon = coupon_known(public_id=body["coupon"])
+        # The shop's backend need not work, but what its own page worked for is looked at.
+        if proof or not self.caller.is_integrator:
+            proof_demand(coupon=coupon, holder=shopper_holding(shopper), proof=proof, now=now)
         terms = ChosenTerms(**body["terms"]) if "terms" in body else None
         return claim_create(shopper=shopper, coupon=coupon, channel=channel, now=now, terms=terms)
 
@@ -128,3 +144,27 @@ class ClaimView(ApiView):
     def get(self, request: Request, public_id: UUID) -> Response:
         claim = claim_held(public_id=public_id, shopper=self.caller.account)
         return Response(ClaimSerializer(claim, context={"now": database_now()}).data)
+
+
+class ChallengeView(ApiView):
+    scopes = {"GET": "claims:write"}
+
+    @operation(
+        id="challenges_read",
+        tag="claims",
+        summary="Get a challenge for a claim",
+        description=(
+            "For a coupon that `needs_proof_of_work`. Find the number that gives the hash, and claim within ten minutes "
+            "with `proof`: base64 of a JSON object of `algorithm`, `challenge`, `number`, `salt` and `signature`. It "
+            "counts once, for this coupon and this shopper; the more a coupon is asked for, the larger `maxnumber`."
+        ),
+        parameters=[ForShopperSerializer],
+        response=ChallengeSerializer,
+        response_example=examples.CHALLENGE,
+        refusals=[NotFound(), ShopperUnknown(parameter="shopper"), ShopperMissing(parameter="shopper")],
+    )
+    def get(self, request: Request, public_id: UUID) -> Response:
+        shopper = shopper_needed(self.caller, self.read_query(ForShopperSerializer))
+        coupon = coupon_known(public_id=public_id)
+        challenge = challenge_for(coupon=coupon, holder=shopper_holding(shopper), now=database_now())
+        return Response(ChallengeSerializer(challenge).data, headers={"Cache-Control": "no-store"})
