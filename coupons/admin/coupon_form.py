@@ -136,8 +136,8 @@ class CouponForm(forms.ModelForm):
             "limit_per_day": _("All shoppers together; counted by the shop's calendar day. Empty: no limit."),
             "needs_proof_of_work": _(
                 "For drops that bots go for: before each claim on a page the browser calculates for a moment, hardly "
-                "noticed by a shopper and dear to a bot that tries a thousand times. Claims by a code, and those of the "
-                "shop's own system, go without."
+                "noticed by a shopper and dear to a bot that tries a thousand times. Claims by a code, and those of "
+                "the shop's own system, go without."
             ),
             "usable_days": _("With a date as well, whichever ends first counts."),
             "budgets": _("Caps on the money that this coupon, perhaps together with others, may discount."),

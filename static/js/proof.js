@@ -35,13 +35,16 @@ async function prove(form) {
   return btoa(JSON.stringify({ algorithm, challenge: hash, number, salt, signature }));
 }
 
-// The proof that is being worked out for a form, or a new one.
+// The work for a form, begun anew where the last one is too old or failed.
 function workOf(form) {
   let work = works.get(form);
   if (!work || Date.now() - work.since > FRESH_FOR) {
-    work = { since: Date.now(), proof: prove(form) };
+    work = { since: Date.now(), proof: "" };
+    work.done = prove(form).then((proof) => {
+      work.proof = proof;
+    });
     // Whoever presses hears of it; a failure before that is nobody's concern.
-    work.proof.catch(() => works.delete(form));
+    work.done.catch(() => works.delete(form));
     works.set(form, work);
   }
   return work;
@@ -55,13 +58,12 @@ function showWork(form, isWorking) {
   form.querySelector(".proof-status").textContent = isWorking ? gettext("Checking your browser…") : "";
 }
 
-async function send(form) {
+async function sendWhenDone(form) {
   if (waiting.has(form)) return;
   waiting.add(form);
   showWork(form, true);
   try {
-    form.elements.proof.value = await workOf(form).proof;
-    form.dataset.proven = "";
+    await workOf(form).done;
   } catch (problem) {
     const isOurs = problem instanceof Problem;
     showToast(isOurs ? problem.message : gettext("Your browser could not do the check. Try another one."));
@@ -79,16 +81,17 @@ document.addEventListener(
   (event) => {
     const form = event.target;
     if (!form.hasAttribute("data-proof")) return;
-    if (form.hasAttribute("data-proven")) {
-      // A solution counts once: another press works for another one. One from the page itself is not there twice, and
-      // the server answers with the page and the next.
-      form.removeAttribute("data-proven");
+    const { proof } = workOf(form);
+    if (proof) {
+      form.elements.proof.value = proof;
+      // A solution counts once: another press works for another one. The one that stands in the page is the only one
+      // there; the server answers it with the page anew.
       if (!form.dataset.challenge) works.delete(form);
       return;
     }
     event.preventDefault();
     event.stopImmediatePropagation();
-    send(form);
+    sendWhenDone(form);
   },
   true,
 );

@@ -158,7 +158,7 @@ class TestTheApi:
         proof = solve(problem["challenge"])
         assert post(shopper_client, "claims", body_of(coupon, terms=terms, proof=proof)).status_code == 201
 
-    @pytest.mark.parametrize("proof", ["x" * 1025, 5, None, [], {}, "\x00"])
+    @pytest.mark.parametrize("proof", ["x" * 1025, 5, None, [], {}])
     def test_what_cannot_be_a_proof_is_not_read(self, shopper_client: APIClient, hot: Coupon, proof: Any) -> None:
         assert_problem(post(shopper_client, "claims", body_of(hot, proof=proof)), 400, "invalid", "proof")
 
@@ -172,9 +172,7 @@ class TestTheApi:
         assert_problem(get(shopper_client, f"coupons/{draft.public_id}/challenge"), 404, "not_found", "coupon")
 
     def test_a_refusal_costs_the_database_two_reads(self, shopper_client: APIClient, hot: Coupon) -> None:
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             post(shopper_client, "claims", body_of(hot, proof="x"))
         about = [each["sql"] for each in queries if "coupons_" in each["sql"] or "kernel_" in each["sql"]]
         # Whether the key has an answer already, and what the coupon asks for.
@@ -229,54 +227,52 @@ def test_control_without_the_demand_a_claim_needs_no_work(
 
 class TestThePages:
     @pytest.fixture
-    def page(self, client: Client, shopper: User) -> Client:
+    def signed_in(self, client: Client, shopper: User) -> Client:
         client.force_login(shopper, backend="users.backends.IdentifierBackend")
         return client
 
-    def claim(self, page: Client, coupon: Coupon, proof: str, *, key: str = "", **headers: str) -> Any:
+    def claim(self, signed_in: Client, coupon: Coupon, proof: str, *, key: str = "", **headers: str) -> Any:
         data = {"key": key or str(uuid4()), "proof": proof}
-        return page.post(reverse("coupons:claim", args=[coupon.public_id]), data, headers=headers)
+        return signed_in.post(reverse("coupons:claim", args=[coupon.public_id]), data, headers=headers)
 
-    def test_the_button_stands_in_a_form_that_works(self, page: Client, hot: Coupon, coupon: Coupon) -> None:
-        shown = page.get(hot.get_absolute_url()).content.decode()
+    def test_the_button_stands_in_a_form_that_works(self, signed_in: Client, hot: Coupon, coupon: Coupon) -> None:
+        shown = signed_in.get(hot.get_absolute_url()).content.decode()
         assert f'data-proof-of="{hot.public_id}" data-proof-early' in shown
         assert "<noscript>" in shown
-        assert "data-proof" not in page.get(coupon.get_absolute_url()).content.decode()
+        assert "data-proof" not in signed_in.get(coupon.get_absolute_url()).content.decode()
         # On the showcase nobody works for what is only looked at.
-        showcase = page.get(reverse("coupons:showcase")).content.decode()
+        showcase = signed_in.get(reverse("coupons:showcase")).content.decode()
         assert f'data-proof-of="{hot.public_id}"' in showcase
         assert "data-proof-early" not in showcase
 
-    def test_a_proof_claims_once(self, page: Client, shopper: User, hot: Coupon) -> None:
+    def test_a_proof_claims_once(self, signed_in: Client, shopper: User, hot: Coupon) -> None:
         proof = worked(factories.api_client_for(shopper), hot)
-        assert self.claim(page, hot, proof, **HTMX).status_code == 200
-        refused = self.claim(page, hot, proof, **HTMX)
+        assert self.claim(signed_in, hot, proof, **HTMX).status_code == 200
+        refused = self.claim(signed_in, hot, proof, **HTMX)
         assert refused.status_code == 409
         assert "used already" in refused.content.decode()
         assert Claim.objects.count() == 1
 
-    def test_a_double_click_is_one_claim(self, page: Client, shopper: User, hot: Coupon) -> None:
+    def test_a_double_click_is_one_claim(self, signed_in: Client, shopper: User, hot: Coupon) -> None:
         proof, key = worked(factories.api_client_for(shopper), hot), str(uuid4())
-        assert [self.claim(page, hot, proof, key=key, **HTMX).status_code for _click in range(2)] == [200, 200]
+        assert [self.claim(signed_in, hot, proof, key=key, **HTMX).status_code for _click in range(2)] == [200, 200]
         assert Claim.objects.count() == 1
 
-    def test_a_page_without_scripts_says_what_is_missing(self, page: Client, hot: Coupon) -> None:
-        self.claim(page, hot, "")
-        assert "needs JavaScript" in page.get(hot.get_absolute_url()).content.decode()
+    def test_a_page_without_scripts_says_what_is_missing(self, signed_in: Client, hot: Coupon) -> None:
+        self.claim(signed_in, hot, "")
+        assert "needs JavaScript" in signed_in.get(hot.get_absolute_url()).content.decode()
         assert not Claim.objects.exists()
 
-    def test_fitting_a_coupon_is_worked_for_too(self, page: Client, shopper: User) -> None:
+    def test_fitting_a_coupon_is_worked_for_too(self, signed_in: Client, shopper: User) -> None:
         coupon = factories.make_coupon(needs_proof_of_work=True)
         factories.make_envelope(coupon=coupon)
-        assert (
-            f'data-proof-of="{coupon.public_id}" data-proof-early'
-            in page.get(coupon.get_absolute_url()).content.decode()
-        )
+        shown = signed_in.get(coupon.get_absolute_url()).content.decode()
+        assert f'data-proof-of="{coupon.public_id}" data-proof-early' in shown
         terms = {"amount_off": "500", "minimum_spend": "24000", "days": "14"}
         url = reverse("coupons:claim", args=[coupon.public_id])
-        page.post(url, {"key": str(uuid4()), **terms})
+        signed_in.post(url, {"key": str(uuid4()), **terms})
         assert not Claim.objects.exists()
-        page.post(url, {"key": str(uuid4()), "proof": worked(factories.api_client_for(shopper), coupon), **terms})
+        signed_in.post(url, {"key": str(uuid4()), "proof": worked(factories.api_client_for(shopper), coupon), **terms})
         assert Claim.objects.get().amount_off == 500
 
 

@@ -112,10 +112,12 @@ class ClaimsView(ApiView):
         shopper = shopper_needed(self.caller, body)
         # No part of what is asked for: a retry that had to work for another proof is still the same request.
         proof = body.pop("proof", "")
-        return self.answer_once(
-            body,
-            lambda: Answer(201, ClaimSerializer(self._claim(shopper, body, proof, now), context={"now": now}).data),
-        )
+
+        def claim() -> Answer:
+            made = self._claim(shopper, body, proof, now)
+            return Answer(201, ClaimSerializer(made, context={"now": now}).data)
+
+        return self.answer_once(body, claim)
 
     def _claim(self, shopper: User, body: dict[str, Any], proof: str, now: datetime) -> Claim:
         if "code" in body:
@@ -154,9 +156,10 @@ class ChallengeView(ApiView):
         tag="claims",
         summary="Get a challenge for a claim",
         description=(
-            "For a coupon that `needs_proof_of_work`. Find the number that gives the hash, and claim within ten minutes "
-            "with `proof`: base64 of a JSON object of `algorithm`, `challenge`, `number`, `salt` and `signature`. It "
-            "counts once, for this coupon and this shopper; the more a coupon is asked for, the larger `maxnumber`."
+            "For a coupon that `needs_proof_of_work`. Find the number that gives the hash, and claim within ten "
+            "minutes with `proof`: base64 of a JSON object of `algorithm`, `challenge`, `number`, `salt` and "
+            "`signature`. It counts once, for this coupon and this shopper; the more a coupon is asked for, the larger "
+            "`maxnumber`."
         ),
         parameters=[ForShopperSerializer],
         response=ChallengeSerializer,
