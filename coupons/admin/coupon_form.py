@@ -67,6 +67,7 @@ HANDING_OUT = (
     "is_giftable",
     "needs_proof_of_work",
     "handout",
+    "is_queued",
 )
 WINDOWS = ("claim_starts_at", "claim_ends_at", "usable_from", "usable_until", "usable_days")
 # What a shopper was promised with the claim.

@@ -12,6 +12,7 @@ from coupons.errors.claiming import (
     NotStarted,
     Paused,
     SoldOut,
+    TicketLost,
     TooManyWrongCodes,
 )
 from coupons.errors.codes import FileEmpty, FileTooLarge, FileUnreadable, PrefixInvalid, WrongBatchState
@@ -117,6 +118,7 @@ __all__ = [
     "StockUnlimited",
     "TermsFixed",
     "TermsNeeded",
+    "TicketLost",
     "TooManyReturned",
     "TooManyWinners",
     "TooManyWrongCodes",

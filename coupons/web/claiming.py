@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import datetime
 
@@ -10,16 +11,17 @@ from django.utils.translation import gettext_lazy as _
 
 from config.kernel.addresses import network_of
 from config.kernel.errors import DomainError, IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
-from config.kernel.idempotency import Answer, fingerprint, run_once
+from config.kernel.idempotency import Answer, Attempt, fingerprint, run_once
 from config.kernel.rate_limit import keep_rate
 from coupons.codes import normalize_code
-from coupons.enums import ClaimChannel
+from coupons.enums import ClaimChannel, TicketState
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim, Coupon, Lottery, RedPacket
-from coupons.services.claims import claim_create, claim_create_by_code
+from coupons.selectors.queued import QueuedCoupon
+from coupons.services.claims import claim_create_by_code, claim_create_once
 from coupons.services.code_guard import few_wrong_codes
 from coupons.services.lotteries import lottery_enter
-from coupons.services.proofs import proof_demand, shopper_holding
+from coupons.services.queueing import Ticket, claim_without_queue, queued_coupon, ticket_take
 from coupons.services.red_packets import red_packet_grab
 from users.models import User
 
@@ -47,24 +49,54 @@ def claim_once(
     proof: str | None,
     now: datetime,
     terms: ChosenTerms | None = None,
-) -> None:
+) -> Ticket | None:
     """Claims a coupon at most once under the key that the server put into the form.
 
     Args:
         address: where the shopper comes from; claims are counted by it too.
         proof: what the browser worked out, empty for nothing; None where that was asked for before.
 
+    Returns:
+        The place in the queue of a coupon in queued mode, while it waits; None when the claim is made.
+
     Raises:
-        Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `proof_demand` and `claim_create`.
+        Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `claim_create_once` and `ticket_take`.
     """
-
-    def claim() -> Claim:
-        if proof is not None:
-            proof_demand(coupon=coupon, holder=shopper_holding(shopper), proof=proof, now=now)
-        return claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=now, terms=terms)
-
+    _count(shopper, address)
     request_fingerprint = fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None)
-    _once(shopper, address, key, request_fingerprint, claim)
+    queued = queued_coupon(public_id=coupon.public_id) if coupon.is_queued and terms is None else None
+    with _as_a_click():
+        attempt = _attempt(shopper, key, request_fingerprint)
+        if queued is None:
+            claim_create_once(
+                attempt=attempt,
+                shopper=shopper,
+                coupon=coupon,
+                channel=ClaimChannel.WEB,
+                now=now,
+                answer=_answer_of_claim,
+                proof=proof,
+                terms=terms,
+            )
+            return None
+        ticket = _ticket_once(queued, shopper, attempt, proof)
+        if ticket is not None:
+            return ticket if ticket.state == TicketState.WAITING else None
+
+        def claim() -> Answer:
+            return _answer_of_claim(
+                claim_without_queue(queued=queued, shopper=shopper, attempt=attempt, channel=ClaimChannel.WEB, now=now)
+            )
+
+        run_once(attempt=attempt, action=claim)
+    return None
+
+
+def _ticket_once(queued: QueuedCoupon, shopper: User, attempt: Attempt, proof: str | None) -> Ticket | None:
+    ticket = ticket_take(queued=queued, shopper=shopper, attempt=attempt, proof=proof)
+    if ticket is not None and ticket.refusal is not None:
+        raise ticket.refusal
+    return ticket
 
 
 def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: datetime) -> None:
@@ -123,12 +155,20 @@ def enter_once(*, shopper: User, lottery: Lottery, address: str, key: str, now: 
 
 
 def _once(shopper: User, address: str, key: str, request_fingerprint: str, claim: Callable[[], Claim]) -> None:
-    _answer_once(shopper, address, key, request_fingerprint, lambda: Answer(201, {"claim": str(claim().public_id)}))
+    _answer_once(shopper, address, key, request_fingerprint, lambda: _answer_of_claim(claim()))
+
+
+def _answer_of_claim(claim: Claim) -> Answer:
+    return Answer(201, {"claim": str(claim.public_id)})
 
 
 def _answer_once(shopper: User, address: str, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> None:
-    keep_rate("claims", {"shopper": shopper.pk, "address": network_of(address)})
+    _count(shopper, address)
     click_once(shopper, key, request_fingerprint, action)
+
+
+def _count(shopper: User, address: str) -> None:
+    keep_rate("claims", {"shopper": shopper.pk, "address": network_of(address)})
 
 
 def click_once(shopper: User, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> Answer:
@@ -137,14 +177,23 @@ def click_once(shopper: User, key: str, request_fingerprint: str, action: Callab
     Raises:
         ClickInFlight, PageTooOld, Busy, and the errors of the action.
     """
+    with _as_a_click():
+        return run_once(attempt=_attempt(shopper, key, request_fingerprint), action=action)
+
+
+def _attempt(shopper: User, key: str, request_fingerprint: str) -> Attempt:
+    return Attempt.of(
+        caller=f"user:{shopper.pk}",
+        # Apart from the keys that the shopper's scripts send to the API.
+        key=f"page:{key}" if key else None,
+        fingerprint=request_fingerprint,
+    )
+
+
+@contextmanager
+def _as_a_click() -> Iterator[None]:
     try:
-        return run_once(
-            caller=f"user:{shopper.pk}",
-            # Apart from the keys that the shopper's scripts send to the API.
-            key=f"page:{key}" if key else None,
-            request_fingerprint=request_fingerprint,
-            action=action,
-        )
+        yield
     except IdempotencyInFlight as error:
         raise ClickInFlight from error
     except (IdempotencyKeyMissing, IdempotencyKeyReused) as error:

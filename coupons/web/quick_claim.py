@@ -20,6 +20,7 @@ from coupons.models import Coupon
 from coupons.selectors.coupon_page import coupon_shown
 from coupons.services.proofs import challenge_for, one_time_code_holding, proof_demand
 from coupons.web.claiming import claim_once
+from coupons.web.coupon import queued_words
 from coupons.web.tickets import coupon_ticket
 from users.models import User
 from users.web.one_time import OneTimeAddressView, OneTimeDigitsView, OneTimeFormView, code_of
@@ -88,7 +89,7 @@ class QuickClaimCodeView(QuickClaim, OneTimeDigitsView):
     def signed_in(self, user: User, public_id: UUID) -> HttpResponse:
         try:
             # A code is used once, so its id names this one attempt.
-            claim_once(
+            place = claim_once(
                 shopper=user,
                 coupon=self.coupon,
                 address=client_address(self.request),
@@ -100,6 +101,9 @@ class QuickClaimCodeView(QuickClaim, OneTimeDigitsView):
             raise
         except DomainError as error:
             messages.error(self.request, error.sentence)
+            return redirect(self.coupon)
+        if place is not None:
+            messages.info(self.request, queued_words(place))
             return redirect(self.coupon)
         messages.success(self.request, _("It is yours! You find it in your wallet."))
         return redirect("coupons:wallet")

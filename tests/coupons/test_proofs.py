@@ -16,15 +16,23 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
+from django_redis import get_redis_connection
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from config.kernel import proof_of_work
+from config.kernel.breaker import CircuitBreaker
+from config.kernel.idempotency import Attempt
 from config.kernel.rate_limit import buckets
 from config.kernel.redis_scripts import RedisScripts
 from coupons.errors import ChallengeFailed, ChallengeRequired
-from coupons.models import Claim, Coupon
+from coupons.gate import connection as gate_connection
+from coupons.models import Claim, ClaimTicket, Coupon
+from coupons.queue import Queue
+from coupons.selectors.shelf import shelf
+from coupons.services.granting import batch_grant
 from coupons.services.proofs import challenge_for, proof_demand, shopper_holding
+from coupons.services.queueing import queued_coupon, ticket_take
 from tests import factories
 from tests.api.calls import assert_problem, get, new_key, post
 from tests.concurrency.crowd import rush
@@ -51,6 +59,12 @@ def hot(db: None) -> Coupon:
 
 def body_of(coupon: Coupon, **more: Any) -> dict[str, Any]:
     return {"coupon": str(coupon.public_id), **more}
+
+
+def switch(coupon: Coupon, *, is_on: bool) -> None:
+    """Turns the switch of a coupon, and lets the second pass in which processes may not have seen it."""
+    Coupon.objects.filter(pk=coupon.pk).update(needs_proof_of_work=is_on)
+    shelf.forget(coupon.public_id)
 
 
 def worked(client: APIClient, coupon: Coupon, **query: str) -> str:
@@ -140,9 +154,9 @@ class TestTheApi:
         assert post(shopper_client, "claims", body_of(coupon, proof="x")).status_code == 201
         # Also one that was switched off while somebody worked: nothing is used up.
         proof = worked(shopper_client, hot)
-        Coupon.objects.filter(pk=hot.pk).update(needs_proof_of_work=False)
+        switch(hot, is_on=False)
         assert post(shopper_client, "claims", body_of(hot, proof=proof)).status_code == 201
-        Coupon.objects.filter(pk=hot.pk).update(needs_proof_of_work=True)
+        switch(hot, is_on=True)
         assert post(shopper_client, "claims", body_of(hot, proof=proof)).status_code == 201
 
     def test_a_code_needs_no_work(self, shopper_client: APIClient) -> None:
@@ -172,12 +186,123 @@ class TestTheApi:
         draft = factories.make_coupon(state="draft", needs_proof_of_work=True)
         assert_problem(get(shopper_client, f"coupons/{draft.public_id}/challenge"), 404, "not_found", "coupon")
 
-    def test_a_refusal_costs_the_database_two_reads(self, shopper_client: APIClient, hot: Coupon) -> None:
+    def test_a_refusal_costs_the_database_one_read(self, shopper_client: APIClient, hot: Coupon) -> None:
+        # What the coupon asks for is read once in a second.
+        worked(shopper_client, hot)
+        post(shopper_client, "claims", body_of(hot, proof="x"))
         with CaptureQueriesContext(connection) as queries:
             post(shopper_client, "claims", body_of(hot, proof="x"))
         about = [each["sql"] for each in queries if "coupons_" in each["sql"] or "kernel_" in each["sql"]]
-        # Whether the key has an answer already, and what the coupon asks for.
-        assert len(about) == 2, about
+        # Whether the key has an answer already.
+        assert len(about) == 1, about
+
+    def test_work_makes_a_claim_ask_the_database_no_more(self, shopper_client: APIClient, hot: Coupon) -> None:
+        asked = []
+        for each in (hot, factories.make_coupon(limit_per_shopper=50)):
+            worked(shopper_client, each)
+            bodies = [body_of(each, proof=worked(shopper_client, each)) for _claim in range(2)]
+            post(shopper_client, "claims", bodies[0])
+            with CaptureQueriesContext(connection) as queries:
+                post(shopper_client, "claims", bodies[1])
+            asked.append(len(queries))
+        assert asked[0] == asked[1]
+
+
+@pytest.mark.skipif(not project_settings.REDIS_URL, reason="needs Redis")
+class TestTheQueue:
+    @pytest.fixture(autouse=True)
+    def _breaker(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(gate_connection, "breaker", CircuitBreaker("gate", rest=0.2))
+
+    @pytest.fixture
+    def queued(self, db: None) -> Coupon:
+        """A coupon that asks for work before a place in its queue, of which a shopper may have several."""
+        return factories.make_coupon(needs_proof_of_work=True, is_queued=True, limit_per_shopper=50)
+
+    def grant(self, coupon: Coupon) -> None:
+        batch_grant(public_id=coupon.public_id, consumer="test")
+
+    def test_a_place_is_worked_for(self, shopper_client: APIClient, queued: Coupon) -> None:
+        key = new_key()
+        problem = assert_problem(post(shopper_client, "claims", body_of(queued), key=key), 403, "challenge_required")
+        assert_problem(post(shopper_client, "claims", body_of(queued, proof="x"), key=key), 403, "challenge_failed")
+        assert Queue(queued.public_id).length() == 0
+        accepted = post(shopper_client, "claims", body_of(queued, proof=solve(problem["challenge"])), key=key)
+        assert accepted.status_code == 202
+        assert "Idempotency-Replayed" not in accepted
+        self.grant(queued)
+        assert Claim.objects.count() == 1
+
+    def test_a_solution_counts_for_one_place(self, shopper_client: APIClient, queued: Coupon) -> None:
+        proof = worked(shopper_client, queued)
+        assert post(shopper_client, "claims", body_of(queued, proof=proof)).status_code == 202
+        problem = assert_problem(post(shopper_client, "claims", body_of(queued, proof=proof)), 403, "challenge_failed")
+        assert problem["reason"] == "used"
+        assert Queue(queued.public_id).length() == 1
+
+    def test_the_same_request_is_the_same_place_without_more_work(
+        self, shopper_client: APIClient, queued: Coupon
+    ) -> None:
+        key, body = new_key(), body_of(queued, proof=worked(shopper_client, queued))
+        first = post(shopper_client, "claims", body, key=key)
+        retries = [body, body_of(queued, proof=worked(shopper_client, queued)), body_of(queued)]
+        for retry in retries:
+            again = post(shopper_client, "claims", retry, key=key)
+            assert (again.status_code, again.json()) == (202, first.json())
+            assert again["Idempotency-Replayed"] == "true"
+        assert Queue(queued.public_id).length() == 1
+        self.grant(queued)
+        # Also once the queue has forgotten it.
+        for is_forgotten in (False, True):
+            if is_forgotten:
+                get_redis_connection("default").flushdb()
+            answered = post(shopper_client, "claims", body_of(queued), key=key)
+            assert (answered.status_code, answered.json()["state"]) == (202, "granted")
+            assert answered["Idempotency-Replayed"] == "true"
+        assert Claim.objects.count() == ClaimTicket.objects.count() == 1
+
+    def test_a_place_in_the_queue_leaves_the_database_alone(self, shopper: User, queued: Coupon) -> None:
+        take = partial(ticket_take, queued=queued_coupon(public_id=queued.public_id), shopper=shopper)
+        proof = worked(factories.api_client_for(shopper), queued)
+        with CaptureQueriesContext(connection) as queries:
+            ticket = take(attempt=Attempt("user:1", "once", "same"), proof=proof)
+        assert ticket is not None
+        assert len(queries) == 0
+
+    def test_the_shops_backend_need_not_work(self, shop_client: APIClient, shopper: User, queued: Coupon) -> None:
+        body = body_of(queued, shopper=str(shopper.public_id))
+        assert post(shop_client, "claims", body).status_code == 202
+        assert_problem(post(shop_client, "claims", {**body, "proof": "x"}), 403, "challenge_failed")
+
+    def test_while_redis_is_away_a_claim_at_once_is_worked_for_once(
+        self, shopper_client: APIClient, queued: Coupon, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # What is remembered of the queue is what a process goes by that loses Redis.
+        body, key = body_of(queued, proof=worked(shopper_client, queued)), new_key()
+        assert queued_coupon(public_id=queued.public_id) is not None
+        monkeypatch.setattr(proof_of_work, "_scripts", RedisScripts("proof of work"))
+        monkeypatch.setattr(buckets, "_scripts", RedisScripts("rate limit"))
+        settings.REDIS_URL = "redis://127.0.0.1:1/0"
+        assert_problem(post(shopper_client, "claims", body_of(queued), key=key), 403, "challenge_required")
+        first = post(shopper_client, "claims", body, key=key)
+        assert first.status_code == 201
+        for retry in (body, body_of(queued)):
+            again = post(shopper_client, "claims", retry, key=key)
+            assert (again.status_code, again.json()) == (201, first.json())
+            assert again["Idempotency-Replayed"] == "true"
+        assert_problem(post(shopper_client, "claims", body, key=new_key()), 403, "challenge_failed")
+        assert Claim.objects.count() == 1
+
+    def test_a_page_works_for_its_place(self, client: Client, shopper: User, queued: Coupon) -> None:
+        client.force_login(shopper, backend="users.backends.IdentifierBackend")
+        url = reverse("coupons:claim", args=[queued.public_id])
+        data = {"key": str(uuid4()), "proof": ""}
+        assert client.post(url, data, headers=HTMX).status_code == 409
+        assert Queue(queued.public_id).length() == 0
+        data["proof"] = worked(factories.api_client_for(shopper), queued)
+        for _click in range(2):
+            assert client.post(url, data, headers=HTMX).status_code == 200
+        assert Queue(queued.public_id).length() == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -224,7 +349,7 @@ def test_a_crowd_makes_it_harder_and_not_without_end(settings: Settings, shopper
 def test_control_without_the_demand_a_claim_needs_no_work(
     shopper_client: APIClient, hot: Coupon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coupons.api.views.claims.proof_demand", lambda **_everything: None)
+    monkeypatch.setattr("coupons.services.claims.proof_demand", lambda **_everything: None)
     assert post(shopper_client, "claims", body_of(hot)).status_code == 201
 
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('coupons', '0002_append_only'),
+        ('coupons', '0004_queued_mode'),
     ]
 
     operations = [
