@@ -155,6 +155,8 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": database()}
+# Seconds that whatever people wait for waits for one answer of the database.
+DATABASE_ANSWER_SECONDS = whole_number("DATABASE_ANSWER_SECONDS", default=10)
 
 # Redis makes things fast; what must not be lost is in the database.
 REDIS_URL = env.str("REDIS_URL", default="")

@@ -80,9 +80,9 @@ class Proxy:
 
     async def _end(self) -> None:
         self._server.close()
+        # Everybody who waits for anything goes on and finds the connection reset.
+        await self._turn(Weather.RESET)
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _run(self) -> None:

@@ -7,9 +7,11 @@ import signal
 import socket
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.kernel.errors import Busy
+from config.kernel.postgresql.patience import limit_waiting
 from config.kernel.progress import progress_steps
 from coupons.gate import GateAway, is_configured
 from coupons.services.granting import BATCH, Granter
@@ -57,6 +59,8 @@ class Command(BaseCommand):
         consumer = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         granter = Granter(consumer=consumer, stop=stop, batch=options["batch"])
         if not options["once"]:
+            # Shoppers wait for it as they wait for a page.
+            limit_waiting(settings.DATABASE_ANSWER_SECONDS)
             self.stdout.write("Serving queues.")
             self.stdout.flush()
             if not is_configured():
