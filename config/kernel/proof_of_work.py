@@ -141,7 +141,7 @@ def proof_use(proof: str, *, bound_to: str, now: datetime) -> Verdict:
     if left <= 0:
         return Verdict.EXPIRED
     # Remembered for a second longer than it counts.
-    is_new = _scripts.ask(USE, PREFIX + solved.signature, int(1000 * (left + 1)))
+    is_new = _scripts.ask(USE, [PREFIX + solved.signature], int(1000 * (left + 1)))
     return Verdict.GOOD if (_local.use(solved.signature) if is_new is None else is_new) else Verdict.USED
 
 
@@ -151,7 +151,7 @@ def count_lately(key: str, *, window: int) -> int:
     Args:
         window: in seconds, from the first one on.
     """
-    return _scripts.ask(COUNT, f"{PREFIX}count:{key}", 1000 * window) or 0
+    return _scripts.ask(COUNT, [f"{PREFIX}count:{key}"], 1000 * window) or 0
 
 
 def _read(proof: str) -> _Solved | None:
