@@ -30,6 +30,7 @@ from coupons.gate import connection as gate_connection
 from coupons.models import Claim, ClaimTicket, Coupon
 from coupons.queue import Queue
 from coupons.selectors.shelf import shelf
+from coupons.services.gate import Passage
 from coupons.services.granting import batch_grant
 from coupons.services.proofs import challenge_for, proof_demand, shopper_holding
 from coupons.services.queueing import queued_coupon, ticket_take
@@ -206,6 +207,20 @@ class TestTheApi:
                 post(shopper_client, "claims", bodies[1])
             asked.append(len(queries))
         assert asked[0] == asked[1]
+
+
+def test_whoever_has_not_worked_never_gets_to_the_gate(
+    shopper_client: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered = []
+    monkeypatch.setattr("coupons.services.claims.gate_enter", lambda **who: entered.append(who) or Passage())
+    rush_for = factories.make_coupon(needs_proof_of_work=True, bucket_count=16)
+    problem = assert_problem(post(shopper_client, "claims", body_of(rush_for)), 403, "challenge_required")
+    assert_problem(post(shopper_client, "claims", body_of(rush_for, proof="x")), 403, "challenge_failed")
+    assert entered == []
+    proof = solve(problem["challenge"])
+    assert post(shopper_client, "claims", body_of(rush_for, proof=proof)).status_code == 201
+    assert len(entered) == 1
 
 
 @pytest.mark.skipif(not project_settings.REDIS_URL, reason="needs Redis")
