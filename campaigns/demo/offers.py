@@ -223,6 +223,19 @@ TODAY = CampaignPlan(
             fields={"is_queued": True},
         ),
         Offer(
+            key="guarded",
+            title=Texts("Fair play: {amount_off} off", "公平抢：立减 {amount_off}"),
+            description=Texts(
+                "Your browser calculates for a moment before you claim, which slows bots down.",
+                "领取前浏览器会先计算片刻，让机器人慢下来。",
+            ),
+            amount_off=Decimal(4),
+            minimum_spend=Decimal(12),
+            stock=1000,
+            bucket_count=16,
+            fields={"needs_proof_of_work": True},
+        ),
+        Offer(
             key="last-few",
             title=Texts("The last few: {amount_off} off {shelf}", "仅剩几张：{shelf}立减 {amount_off}"),
             description=Texts("Almost all are taken.", "即将领完。"),

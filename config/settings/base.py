@@ -77,6 +77,11 @@ RATE_LIMITS = {
     },
 }
 
+# The most numbers that a browser tries for one claim of a coupon that asks for a proof of work (half of them on
+# average), and how many challenges within ten seconds make its next ones twice as hard.
+PROOF_OF_WORK_NUMBERS = whole_number("PROOF_OF_WORK_NUMBERS", default=50_000, minimum=1)
+PROOF_OF_WORK_CALM = whole_number("PROOF_OF_WORK_CALM", default=1_000, minimum=1)
+
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
@@ -303,6 +308,7 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF],
+        "worker-src": [SELF],
         "style-src": [SELF],
         "img-src": [SELF, "data:"],
         "connect-src": [SELF],

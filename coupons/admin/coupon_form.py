@@ -60,7 +60,15 @@ FURTHER_CONDITIONS = (
 )
 TOGETHER = ("is_exclusive", "stacking_group", "priority", "consumes_units", "refund_policy")
 AUDIENCE = ("audience", "audience_tag")
-HANDING_OUT = ("limit_per_shopper", "limit_per_shopper_per_day", "limit_per_day", "is_giftable", "handout", "is_queued")
+HANDING_OUT = (
+    "limit_per_shopper",
+    "limit_per_shopper_per_day",
+    "limit_per_day",
+    "is_giftable",
+    "needs_proof_of_work",
+    "handout",
+    "is_queued",
+)
 WINDOWS = ("claim_starts_at", "claim_ends_at", "usable_from", "usable_until", "usable_days")
 # What a shopper was promised with the claim.
 TERMS = ("benefit_type", *FIGURES, *CONDITIONS, *FURTHER_CONDITIONS, *TOGETHER)
@@ -127,6 +135,11 @@ class CouponForm(forms.ModelForm):
             "limit_per_shopper": _("How many claims one shopper may ever make."),
             "limit_per_shopper_per_day": _("Empty: no limit by day."),
             "limit_per_day": _("All shoppers together; counted by the shop's calendar day. Empty: no limit."),
+            "needs_proof_of_work": _(
+                "For drops that bots go for: before each claim on a page the browser calculates for a moment, hardly "
+                "noticed by a shopper and dear to a bot that tries a thousand times. Claims by a code, and those of "
+                "the shop's own system, go without."
+            ),
             "usable_days": _("With a date as well, whichever ends first counts."),
             "budgets": _("Caps on the money that this coupon, perhaps together with others, may discount."),
         }

@@ -71,6 +71,7 @@ COUPON: dict[str, Any] = {
     },
     "envelope": None,
     "is_giftable": True,
+    "needs_proof_of_work": False,
     "refund_policy": "prorata",
     "audience": "everyone",
     "handout": "showcase",
@@ -98,6 +99,14 @@ CLAIM: dict[str, Any] = {
     "expires_at": "2026-12-05T04:00:00Z",
     "order": None,
     "terms": {"amount_off": None, "minimum_spend": None},
+}
+
+CHALLENGE: dict[str, Any] = {
+    "algorithm": "SHA-256",
+    "challenge": "e00c25ee96bfb0213deb2aa37ee61f05fad1bda21fb6d7cc8e4e2b54deb46e6f",
+    "maxnumber": 50_000,
+    "salt": "59f0a6b1c4d2e8f70a1b2c3d?expires=1795233600&",
+    "signature": "0d1c2b3a49586776859403f2e1d0cfbeadbccbdae9f8071625344352617081ff",
 }
 
 GIFT: dict[str, Any] = {

@@ -6,6 +6,7 @@ urlpatterns = [
     path("coupons", catalogue.CouponsView.as_view(), name="coupons"),
     path("coupons/<uuid:public_id>", catalogue.CouponView.as_view(), name="coupon"),
     path("coupons/<uuid:public_id>/waiting", waiting.WaitingView.as_view(), name="waiting"),
+    path("coupons/<uuid:public_id>/challenge", claims.ChallengeView.as_view(), name="challenge"),
     path("products", catalogue.ProductsView.as_view(), name="products"),
     path("claims", claims.ClaimsView.as_view(), name="claims"),
     path("claims/<uuid:public_id>", claims.ClaimView.as_view(), name="claim"),

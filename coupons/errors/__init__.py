@@ -1,6 +1,8 @@
 """Refusals of the coupon domain; the codes are part of the public API."""
 
 from coupons.errors.claiming import (
+    ChallengeFailed,
+    ChallengeRequired,
     ClaimInFlight,
     CodeInvalid,
     Ended,
@@ -68,6 +70,8 @@ __all__ = [
     "BenefitIncomplete",
     "BudgetExhausted",
     "CartTooLarge",
+    "ChallengeFailed",
+    "ChallengeRequired",
     "ClaimInFlight",
     "ClaimLocked",
     "ClaimNotUsable",

@@ -92,6 +92,22 @@ class TooManyWrongCodes(DomainError):
     message = _("Too many wrong codes. Please wait a minute and try again.")
 
 
+class ChallengeRequired(DomainError):
+    """Data: a fresh `challenge`, to be solved and sent along as `proof`."""
+
+    code = "challenge_required"
+    status = 403
+    message = _("To claim this coupon your browser has to do a short calculation first, which needs JavaScript.")
+
+
+class ChallengeFailed(DomainError):
+    """Data: `reason` (`wrong`, `expired` or `used`) and a fresh `challenge`."""
+
+    code = "challenge_failed"
+    status = 403
+    message = _("Your browser's calculation for this coupon is too old or was used already. Please try once more.")
+
+
 class NotSoldOut(DomainError):
     """There is nothing to wait for."""
 

@@ -175,6 +175,7 @@ class Coupon(models.Model):
     limit_per_shopper_per_day = models.PositiveIntegerField(_("limit per shopper and day"), null=True, blank=True)
     limit_per_day = models.PositiveIntegerField(_("limit per day"), null=True, blank=True)
     is_giftable = models.BooleanField(_("may be given away"), default=True)
+    needs_proof_of_work = models.BooleanField(_("slow bots down"), default=False)
     is_queued = models.BooleanField(
         _("queue shoppers up"),
         default=False,

@@ -41,6 +41,7 @@ from coupons.models import Claim, ClaimCounter, ClaimEntry, Code, CodeUse, Coupo
 from coupons.selectors.shelf import shelf
 from coupons.services.gate import Passage, gate_enter, tell_gate_of_claim
 from coupons.services.grant_at_once import grant_at_once, plain_claim
+from coupons.services.proofs import proof_demand, shopper_holding
 from coupons.services.release_batches import release_batches_open
 from coupons.services.stock import stock_lock, stock_take_one
 from users.models import Tag, User
@@ -129,22 +130,29 @@ def claim_create_once(
     channel: ClaimChannel,
     now: datetime,
     answer: Callable[[Claim], Answer],
+    proof: str | None = None,
     terms: ChosenTerms | None = None,
 ) -> Answer:
     """Hands one claim of a coupon to a shopper, at most once under the key of an attempt.
 
     Args:
         answer: what a claim is answered; may be asked about a claim that is not written yet, and more than once.
+        proof: what was worked out for a coupon that asks for it, empty for nothing; None asks for nothing. It is
+            looked at before the gate, where it would hold a place, and before the database.
         The others as for `claim_create`.
 
     Raises:
-        The errors of `claim_create` and of `config.kernel.idempotency.run_once`.
+        The errors of `claim_create`, of `coupons.services.proofs.proof_demand` and of
+        `config.kernel.idempotency.run_once`.
     """
     known = shelf.get(coupon.public_id)
     try:
+        if proof is not None:
+            proof_demand(coupon=known, holder=shopper_holding(shopper), proof=proof, now=now)
         passage = _passage(shopper, known, now, terms)
     except DomainError:
-        # Whoever retries a claim that was made hears of it, also when everything is gone meanwhile.
+        # Whoever retries a claim that was made hears of it, also when everything is gone meanwhile, or the solution is
+        # used up.
         answered = answer_known(attempt)
         if answered is None:
             raise

@@ -14,15 +14,27 @@ from django.db import IntegrityError, transaction
 from config.kernel.api.problems import json_value
 from config.kernel.clock import shop_date, start_of_shop_day
 from config.kernel.errors import Busy, DomainError, IdempotencyKeyReused, NotFound
-from config.kernel.idempotency import KEPT_FOR, Attempt
+from config.kernel.idempotency import KEPT_FOR, Attempt, answer_known
 from coupons.enums import ClaimChannel, CouponState, TicketState
-from coupons.errors import Ended, LimitReached, NotEligible, NotStarted, Paused, SoldOut, TermsNeeded, TicketLost
+from coupons.errors import (
+    ChallengeFailed,
+    ChallengeRequired,
+    Ended,
+    LimitReached,
+    NotEligible,
+    NotStarted,
+    Paused,
+    SoldOut,
+    TermsNeeded,
+    TicketLost,
+)
 from coupons.gate import GateAway, is_configured
 from coupons.models import Claim, ClaimTicket, Coupon
 from coupons.queue import Place, Queue, key_give_back, key_take, parse_ticket_id, ticket_id_of
 from coupons.selectors.queued import QueuedCoupon, coupon_public_id, queued_coupon_read, ticket_answered
 from coupons.services.claims import claim_create
 from coupons.services.gate import turn_without_gate
+from coupons.services.proofs import proof_demand, shopper_holding
 from users.models import User
 
 # For so long a process relies on what it read of a coupon, in seconds, as the gate relies on a word.
@@ -104,7 +116,7 @@ def forget_queued_coupons() -> None:
     _known.clear()
 
 
-def ticket_take(*, queued: QueuedCoupon, shopper: User, attempt: Attempt) -> Ticket | None:
+def ticket_take(*, queued: QueuedCoupon, shopper: User, attempt: Attempt, proof: str | None = None) -> Ticket | None:
     """Takes a place in the queue of a coupon, without the database.
 
     The same caller and key is the same place. A shopper who waits already and may have no more is shown that place.
@@ -112,18 +124,27 @@ def ticket_take(*, queued: QueuedCoupon, shopper: User, attempt: Attempt) -> Tic
     Args:
         queued: from `queued_coupon`.
         attempt: under which key.
+        proof: what was worked out for a coupon that asks for it, empty for nothing; None asks for nothing.
 
     Returns:
-        None when there is no queue at the moment: Redis is away, and the claim is made at once or not at all.
+        None when there is no queue at the moment: Redis is away, and the claim is made at once or not at all. Its
+        proof was looked at.
 
     Raises:
         IdempotencyKeyReused: as for every write.
         NotStarted, Ended, Paused, SoldOut, LimitReached: as the database would say.
+        ChallengeRequired, ChallengeFailed: the coupon asks for a proof, and the same request did not come before.
         Busy: too many wait already.
     """
     coupon, now = queued.coupon, queued.now()
     ticket = ticket_id_of(caller=attempt.caller, key=attempt.key, coupon_id=coupon.pk, shopper_id=shopper.pk)
     state = coupon.state(now)
+    unproven: DomainError | None = None
+    try:
+        if proof is not None:
+            proof_demand(coupon=coupon, holder=shopper_holding(shopper), proof=proof, now=now)
+    except (ChallengeRequired, ChallengeFailed) as refusal:
+        unproven = refusal
     try:
         known = key_take(caller=attempt.caller, key=attempt.key, fingerprint=attempt.fingerprint)
         if known not in (None, attempt.fingerprint):
@@ -131,7 +152,7 @@ def ticket_take(*, queued: QueuedCoupon, shopper: User, attempt: Attempt) -> Tic
         place = Queue(coupon.public_id).accept(
             ticket=ticket,
             shopper=shopper.pk,
-            is_open=state == CouponState.LIVE and shopper.is_active,
+            is_open=unproven is None and state == CouponState.LIVE and shopper.is_active,
             limit=coupon.limit_per_shopper,
             now=now,
             day=shop_date(now),
@@ -139,16 +160,19 @@ def ticket_take(*, queued: QueuedCoupon, shopper: User, attempt: Attempt) -> Tic
         if place.outcome == "first":
             Queue(coupon.public_id).announce()
     except GateAway:
+        # What was claimed without a queue before is answered as it was.
+        if unproven is not None and answer_known(attempt) is None:
+            raise unproven from None
         return None
     if place.ticket is not None:
         return replace(_ticket_of(place, place.ticket, coupon.public_id), is_repeated=place.outcome == "known")
     # Whoever got one and asks again after the queue has forgotten it: the same request is the same ticket.
-    if place.claimed and (answered := ticket_answered(ticket=ticket)) is not None:
+    if (place.claimed or unproven is not None) and (answered := ticket_answered(ticket=ticket)) is not None:
         return replace(ticket_of_answer(answered), is_repeated=True)
     if known is None:
         with suppress(GateAway):
             key_give_back(caller=attempt.caller, key=attempt.key)
-    raise _refusal_of(place, coupon, state, now)
+    raise unproven or _refusal_of(place, coupon, state, now)
 
 
 def ticket_read(*, ticket: UUID, shopper: User | None) -> Ticket:

@@ -41,18 +41,26 @@ class PageTooOld(DomainError):
 
 
 def claim_once(
-    *, shopper: User, coupon: Coupon, address: str, key: str, now: datetime, terms: ChosenTerms | None = None
+    *,
+    shopper: User,
+    coupon: Coupon,
+    address: str,
+    key: str,
+    proof: str | None,
+    now: datetime,
+    terms: ChosenTerms | None = None,
 ) -> Ticket | None:
     """Claims a coupon at most once under the key that the server put into the form.
 
     Args:
         address: where the shopper comes from; claims are counted by it too.
+        proof: what the browser worked out, empty for nothing; None where that was asked for before.
 
     Returns:
         The place in the queue of a coupon in queued mode, while it waits; None when the claim is made.
 
     Raises:
-        Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `claim_create`.
+        Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `claim_create_once` and `ticket_take`.
     """
     _count(shopper, address)
     request_fingerprint = fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None)
@@ -67,10 +75,11 @@ def claim_once(
                 channel=ClaimChannel.WEB,
                 now=now,
                 answer=_answer_of_claim,
+                proof=proof,
                 terms=terms,
             )
             return None
-        ticket = _ticket_once(queued, shopper, attempt)
+        ticket = _ticket_once(queued, shopper, attempt, proof)
         if ticket is not None:
             return ticket if ticket.state == TicketState.WAITING else None
 
@@ -83,8 +92,8 @@ def claim_once(
     return None
 
 
-def _ticket_once(queued: QueuedCoupon, shopper: User, attempt: Attempt) -> Ticket | None:
-    ticket = ticket_take(queued=queued, shopper=shopper, attempt=attempt)
+def _ticket_once(queued: QueuedCoupon, shopper: User, attempt: Attempt, proof: str | None) -> Ticket | None:
+    ticket = ticket_take(queued=queued, shopper=shopper, attempt=attempt, proof=proof)
     if ticket is not None and ticket.refusal is not None:
         raise ticket.refusal
     return ticket

@@ -71,6 +71,7 @@ def claim(request: HttpRequest, public_id: UUID) -> HttpResponse:
             coupon=wanted,
             address=client_address(request),
             key=request.POST.get("key", ""),
+            proof=request.POST.get("proof", ""),
             now=now,
             terms=terms,
         )

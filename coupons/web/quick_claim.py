@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -14,13 +15,15 @@ from django.utils.translation import gettext as _
 from config.kernel.addresses import client_address
 from config.kernel.clock import database_now
 from config.kernel.errors import Busy, DomainError, NotFound, Throttled
+from coupons.errors import ChallengeFailed, ChallengeRequired
 from coupons.models import Coupon
 from coupons.selectors.coupon_page import coupon_shown
+from coupons.services.proofs import challenge_for, one_time_code_holding, proof_demand
 from coupons.web.claiming import claim_once
 from coupons.web.coupon import queued_words
 from coupons.web.tickets import coupon_ticket
 from users.models import User
-from users.web.one_time import OneTimeAddressView, OneTimeDigitsView, OneTimeFormView
+from users.web.one_time import OneTimeAddressView, OneTimeDigitsView, OneTimeFormView, code_of
 
 
 class QuickClaim(OneTimeFormView):
@@ -58,6 +61,31 @@ class QuickClaimView(QuickClaim, OneTimeAddressView):
 class QuickClaimCodeView(QuickClaim, OneTimeDigitsView):
     """Asks for the code, signs in and claims."""
 
+    def form_valid(self, form: Any) -> HttpResponse:
+        # Before the code is looked at: it is still good when the browser has to work once more.
+        try:
+            proof_demand(
+                coupon=self.coupon,
+                holder=self._holder(),
+                proof=self.request.POST.get("proof", ""),
+                now=database_now(),
+            )
+        except (ChallengeRequired, ChallengeFailed) as error:
+            return self.refuse(form, error)
+        return super().form_valid(form)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        challenge = None
+        if self.coupon.needs_proof_of_work:
+            challenge = json.dumps(challenge_for(coupon=self.coupon, holder=self._holder(), now=database_now()))
+        return super().get_context_data(challenge=challenge, **kwargs)
+
+    def _holder(self) -> str:
+        public_id = code_of(self.request)
+        # `dispatch` has let nobody in without one.
+        assert public_id is not None
+        return one_time_code_holding(public_id)
+
     def signed_in(self, user: User, public_id: UUID) -> HttpResponse:
         try:
             # A code is used once, so its id names this one attempt.
@@ -66,6 +94,7 @@ class QuickClaimCodeView(QuickClaim, OneTimeDigitsView):
                 coupon=self.coupon,
                 address=client_address(self.request),
                 key=str(public_id),
+                proof=None,
                 now=database_now(),
             )
         except (Busy, Throttled):

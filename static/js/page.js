@@ -1,6 +1,7 @@
 // What every page does.
 import { cartSize, onCartChange } from "./cart_store.js";
 import { startCountdowns } from "./countdown.js";
+import "./proof.js";
 import { showToast } from "./toast.js";
 
 function showCartSize() {

@@ -101,7 +101,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
         lottery=shop.lottery.public_id,
         ticket=shop.ticket,
     )
-    if named and endpoint in ("GET coupons/{sold_out}/waiting", "DELETE coupons/{sold_out}/waiting"):
+    if named and endpoint.endswith(("/waiting", "/challenge")) and not endpoint.startswith("POST"):
         path += f"?shopper={shop.owner.public_id}"
     body = bodies.get(endpoint)
     return client.generic(
@@ -116,6 +116,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
 SCOPE_OF = {
     "GET coupons": "coupons:read",
     "GET coupons/{coupon}": "coupons:read",
+    "GET coupons/{coupon}/challenge": "claims:write",
     "GET coupons/{sold_out}/waiting": "claims:read",
     "POST coupons/{sold_out}/waiting": "claims:write",
     "DELETE coupons/{sold_out}/waiting": "claims:write",

@@ -98,6 +98,7 @@ def test_every_answer_is_what_the_schema_says(schema: dict[str, Any], shopper: U
     answers = {
         ("get", "coupons"): get(shopper_client, "coupons"),
         ("get", "coupons/{public_id}"): get(shopper_client, f"coupons/{coupon.public_id}"),
+        ("get", "coupons/{public_id}/challenge"): get(shopper_client, f"coupons/{coupon.public_id}/challenge"),
         ("get", "products"): get(shopper_client, "products"),
         ("get", "claims"): get(shopper_client, "claims"),
         ("get", "claims/{public_id}"): get(shopper_client, f"claims/{claim.public_id}"),

@@ -100,7 +100,7 @@ def test_the_showcase_has_a_coupon_of_every_kind():
     run()
     now = database_now()
     coupons = list(showcase_coupons(now=now))
-    assert len(coupons) == 33
+    assert len(coupons) == 34
     assert sum(coupon.is_queued for coupon in coupons) == 1
     assert {coupon.state(now) for coupon in coupons} == {CouponState.LIVE, CouponState.SCHEDULED}
     assert {coupon.benefit_type for coupon in coupons} == set(BenefitType)
@@ -109,6 +109,7 @@ def test_the_showcase_has_a_coupon_of_every_kind():
     assert any(coupon.is_exclusive for coupon in coupons)
     assert any(coupon.remaining is None for coupon in coupons)
     assert any(coupon.stock.bucket_count == 16 for coupon in coupons)
+    assert any(coupon.needs_proof_of_work for coupon in coupons)
     assert any(coupon.remaining == 3 and coupon.stock.released == 40 for coupon in coupons)
     assert any(coupon.claim_ends_at == end_of_shop_day(shop_date(now)) for coupon in coupons)
     assert any(shop_date(coupon.claim_starts_at) == shop_date(now) + timedelta(days=1) for coupon in coupons)

@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from config.kernel.rate_limit import PREFIX, Buckets, LocalBuckets, buckets
 from coupons.models import Claim, Coupon
 from tests import factories
-from tests.api.calls import assert_problem, get, post
+from tests.api.calls import API, assert_problem, get, post
 from tests.concurrency.crowd import rush
 from users.models import User
 
@@ -204,3 +204,57 @@ class TestThePages:
             for each in packets
         ]
         assert answers == [302, 429]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestFiftyClientsAtOnce:
+    """Over HTTP, each by a connection of its own; a token comes back no sooner than after twenty seconds."""
+
+    def test_of_a_shopper_exactly_so_many_are_answered(self, shopper: User, settings: Settings) -> None:
+        settings.RATE_LIMITS = {"calls": {"key": 100, "shopper": 3, "address": 100}}
+        self.exactly_three([factories.api_client_for(shopper) for _number in range(50)])
+
+    def test_of_an_address_exactly_so_many_are_answered(self, settings: Settings) -> None:
+        settings.RATE_LIMITS = {"calls": {"key": 100, "shopper": 100, "address": 3}}
+        self.exactly_three([factories.api_client_for(factories.make_shopper()) for _number in range(50)])
+
+    def test_of_a_key_exactly_so_many_are_answered(self, shop_client: APIClient, settings: Settings) -> None:
+        settings.RATE_LIMITS = {"calls": {"key": 3, "shopper": 100, "address": 100}}
+        self.exactly_three([shop_client] * 50)
+
+    def exactly_three(self, clients: list[APIClient]) -> None:
+        statuses = rush([lambda client=each: get(client, "coupons").status_code for each in clients], threads=50)
+        assert (statuses.count(200), statuses.count(429)) == (3, 47), statuses
+
+
+@pytest.mark.django_db
+@pytest.mark.reliability(53)
+class TestAForgedAddress:
+    """What a visitor writes into X-Forwarded-For moves nobody's count, neither one's own nor another's."""
+
+    @pytest.mark.parametrize("proxies", [0, 1, 2])
+    def test_does_not_get_around_the_rate_of_an_address(self, settings: Settings, proxies: int) -> None:
+        settings.TRUSTED_PROXIES = proxies
+        settings.RATE_LIMITS = {"calls": {"key": 1, "shopper": 100, "address": 2}}
+        client = factories.api_client_for(factories.make_shopper())
+        answers = [
+            client.get(f"{API}/coupons", headers={"X-Forwarded-For": f"198.51.100.{number}{seen_by(proxies)}"})
+            for number in range(4)
+        ]
+        assert [each.status_code for each in answers] == [200, 200, 429, 429]
+
+    @pytest.mark.parametrize("proxies", [0, 1, 2])
+    def test_does_not_use_up_what_is_anothers(self, settings: Settings, proxies: int) -> None:
+        settings.TRUSTED_PROXIES = proxies
+        settings.RATE_LIMITS = {"calls": {"key": 1, "shopper": 100, "address": 2}}
+        attacker, victim = (factories.api_client_for(factories.make_shopper()) for _each in range(2))
+        for _number in range(4):
+            attacker.get(f"{API}/coupons", headers={"X-Forwarded-For": f"192.0.2.9{seen_by(proxies)}"})
+        chain = {0: "", 1: "192.0.2.9", 2: "192.0.2.9, 10.0.0.2"}[proxies]
+        answer = victim.get(f"{API}/coupons", headers={"X-Forwarded-For": chain}, REMOTE_ADDR="192.0.2.9")
+        assert answer.status_code == 200
+
+
+def seen_by(proxies: int) -> str:
+    """What so many proxies append behind the visitor's own invention: whom each of them saw."""
+    return "".join(f", {address}" for address in ("203.0.113.7", "10.0.0.2")[:proxies])

@@ -64,6 +64,9 @@ class CouponSerializer(CouponSummarySerializer):
     scope = serializers.SerializerMethodField()
     envelope = serializers.SerializerMethodField(help_text="Of a coupon that the shopper fits to taste; else null.")
     is_giftable = serializers.BooleanField(help_text="A claim may be given to another shopper.")
+    needs_proof_of_work = serializers.BooleanField(
+        help_text="A shopper's session claims it with a solved challenge only."
+    )
     refund_policy = serializers.ChoiceField(
         choices=RefundPolicy.choices,
         help_text="Partial refunds: what was paid, or less the discount that the rest no longer earns.",

@@ -12,6 +12,7 @@ from rest_framework import serializers
 
 from config.kernel.api.fields import IdField, MomentField, MoneyField, TextField, WholeNumberField
 from config.kernel.api.serializers import StrictSerializer, represent
+from config.kernel.proof_of_work import LONGEST_PROOF
 from coupons.api.serializers.catalogue import CouponSummarySerializer
 from coupons.enums import ClaimChannel, ClaimState
 from coupons.errors import TermsFixed
@@ -40,6 +41,15 @@ class ClaimCreateSerializer(ForShopperSerializer):
         required=False, help_text="Needed for a coupon with an `envelope`, within its limits; refused for any other."
     )
 
+    proof = TextField(
+        required=False,
+        max_length=LONGEST_PROOF,
+        help_text=(
+            "The solved challenge of a coupon that `needs_proof_of_work`: a shopper's session has to send it, the "
+            "shop's backend may. Any other coupon, and a code, ignore it."
+        ),
+    )
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)
         if ("coupon" in attrs) == ("code" in attrs):
@@ -47,6 +57,16 @@ class ClaimCreateSerializer(ForShopperSerializer):
         if "terms" in attrs and "code" in attrs:
             raise serializers.ValidationError({"terms": [TermsFixed.message]})
         return attrs
+
+
+class ChallengeSerializer(serializers.Serializer):
+    """A proof of work in the format of ALTCHA v1."""
+
+    algorithm = serializers.CharField(help_text="Always SHA-256.")
+    challenge = serializers.CharField(help_text="The hash of `salt` with the number written behind it, in hex.")
+    maxnumber = serializers.IntegerField(help_text="The number lies between 0 and this.")
+    salt = serializers.CharField(help_text="Says when the challenge expires, in seconds since 1970.")
+    signature = serializers.CharField()
 
 
 class OwnTermsSerializer(serializers.Serializer):

@@ -18,11 +18,18 @@ from config.kernel.errors import NotFound
 from config.kernel.idempotency import Answer, run_once
 from coupons.api import examples
 from coupons.api.addresses import address_to_count
-from coupons.api.serializers.claims import ClaimCreateSerializer, ClaimQuerySerializer, ClaimSerializer
+from coupons.api.serializers.claims import (
+    ChallengeSerializer,
+    ClaimCreateSerializer,
+    ClaimQuerySerializer,
+    ClaimSerializer,
+)
 from coupons.api.serializers.tickets import ClaimTicketSerializer
 from coupons.api.views.tickets import queue_of, ticket_response
 from coupons.enums import ClaimChannel
 from coupons.errors import (
+    ChallengeFailed,
+    ChallengeRequired,
     ClaimInFlight,
     CodeInvalid,
     Ended,
@@ -40,8 +47,9 @@ from coupons.models import Claim
 from coupons.selectors.holdings import claim_held, claims_held, coupon_known
 from coupons.services.claims import claim_create_by_code, claim_create_once
 from coupons.services.code_guard import few_wrong_codes
+from coupons.services.proofs import challenge_for, shopper_holding
 from coupons.services.queueing import claim_without_queue, ticket_take
-from users.api.whose import ShopperMissing, shopper_named, shopper_needed
+from users.api.whose import ForShopperSerializer, ShopperMissing, shopper_named, shopper_needed
 from users.errors import ShopperUnknown
 from users.models import User
 
@@ -94,6 +102,8 @@ class ClaimsView(ApiView):
             NotEligible(reason="new_shoppers_only"),
             CodeInvalid(),
             TooManyWrongCodes(retry_after=42),
+            ChallengeRequired(challenge=examples.CHALLENGE),
+            ChallengeFailed(reason="expired", challenge=examples.CHALLENGE),
             TermsNeeded(parameter="terms"),
             OutsideLimits(parameter="minimum_spend", least_amount=100_00, most_amount=300_00),
             ShopperUnknown(parameter="shopper"),
@@ -104,10 +114,15 @@ class ClaimsView(ApiView):
     def post(self, request: Request) -> Response:
         body = self.read_body(ClaimCreateSerializer)
         shopper = shopper_needed(self.caller, body)
+        # No part of what is asked for: a retry that had to work for another proof is still the same request.
+        proof: str | None = body.pop("proof", "")
+        # The shop's backend need not work, but what its own page worked for is looked at.
+        if self.caller.is_integrator and not proof:
+            proof = None
         attempt = self.attempt(body)
         queued = queue_of(body)
         if queued is not None:
-            ticket = ticket_take(queued=queued, shopper=shopper, attempt=attempt)
+            ticket = ticket_take(queued=queued, shopper=shopper, attempt=attempt, proof=proof)
             if ticket is not None:
                 return ticket_response(ticket, status=202)
         now = recent_database_now()
@@ -131,6 +146,7 @@ class ClaimsView(ApiView):
             channel=channel,
             now=now,
             answer=answer,
+            proof=proof,
             terms=ChosenTerms(**body["terms"]) if "terms" in body else None,
         )
         return self.respond(answered)
@@ -154,3 +170,28 @@ class ClaimView(ApiView):
     def get(self, request: Request, public_id: UUID) -> Response:
         claim = claim_held(public_id=public_id, shopper=self.caller.account)
         return Response(ClaimSerializer(claim, context={"now": database_now()}).data)
+
+
+class ChallengeView(ApiView):
+    scopes = {"GET": "claims:write"}
+
+    @operation(
+        id="challenges_read",
+        tag="claims",
+        summary="Get a challenge for a claim",
+        description=(
+            "For a coupon that `needs_proof_of_work`. Find the number that gives the hash, and claim within ten "
+            "minutes with `proof`: base64 of a JSON object of `algorithm`, `challenge`, `number`, `salt` and "
+            "`signature`. It counts once, for this coupon and this shopper; the more a coupon is asked for, the larger "
+            "`maxnumber`."
+        ),
+        parameters=[ForShopperSerializer],
+        response=ChallengeSerializer,
+        response_example=examples.CHALLENGE,
+        refusals=[NotFound(), ShopperUnknown(parameter="shopper"), ShopperMissing(parameter="shopper")],
+    )
+    def get(self, request: Request, public_id: UUID) -> Response:
+        shopper = shopper_needed(self.caller, self.read_query(ForShopperSerializer))
+        coupon = coupon_known(public_id=public_id)
+        challenge = challenge_for(coupon=coupon, holder=shopper_holding(shopper), now=database_now())
+        return Response(ChallengeSerializer(challenge).data, headers={"Cache-Control": "no-store"})
