@@ -15,7 +15,7 @@ from pathlib import Path
 READY_SECONDS = 60
 STOP_SECONDS = 20
 # As in the Procfile.
-OPTIONS = ("--worker-class", "gthread", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--no-control-socket")
+OPTIONS = ("--config", "python:config.gunicorn")
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def running_server(*, workers: int, log: Path) -> Iterator[int]:
     # Listening before the server exists: nobody else can take the port in between.
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener, log.open("wb") as output:
         port = listener.getsockname()[1]
-        command = [sys.executable, "-m", "gunicorn", "config.wsgi", *OPTIONS, "--workers", str(workers)]
+        command = [sys.executable, "-m", "gunicorn", *OPTIONS, "--workers", str(workers)]
         server = subprocess.Popen(
             [*command, "--bind", f"fd://{listener.fileno()}"],
             pass_fds=[listener.fileno()],

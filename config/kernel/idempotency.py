@@ -13,6 +13,7 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
+from config.kernel.counters import count, idempotency
 from config.kernel.errors import IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
 from config.kernel.locks import busy_when_locked, try_transaction_lock
 from config.kernel.models import IdempotencyRecord
@@ -59,12 +60,15 @@ def run_once(*, caller: str, key: str | None, request_fingerprint: str, action: 
     with busy_when_locked(), transaction.atomic():
         # The lock dies with its transaction: a crashed attempt never blocks its own retry.
         if not try_transaction_lock(f"idempotency {caller} {key}"):
+            count(idempotency, "in_flight")
             raise IdempotencyInFlight
         recorded = _recorded(caller, key)
         if recorded is not None:
             known_fingerprint, answer = recorded
             if known_fingerprint != request_fingerprint:
+                count(idempotency, "reused")
                 raise IdempotencyKeyReused
+            count(idempotency, "replayed")
             return answer
         answer = action()
         IdempotencyRecord.objects.create(

@@ -14,6 +14,7 @@ from typing import Literal
 
 from django.conf import settings
 
+from config.kernel.counters import count, throttled
 from config.kernel.errors import Throttled
 from config.kernel.redis_scripts import RedisScripts, whole_seconds
 
@@ -101,4 +102,5 @@ def keep_rate(rate: str, who: dict[Who, object]) -> None:
     for kind, name in who.items():
         retry_after = buckets.take(f"{rate}:{kind}:{name}", per_minute=settings.RATE_LIMITS[rate][kind])
         if retry_after is not None:
+            count(throttled, rate, kind)
             raise Throttled(retry_after=retry_after)

@@ -13,7 +13,9 @@ from django.conf import settings
 from django.db import transaction
 
 from config.kernel.clock import shop_date, start_of_shop_day
+from config.kernel.counters import NO_TURN, busy, count
 from config.kernel.errors import Busy
+from coupons.counters import gate_answers
 from coupons.enums import AudienceKind, CouponState, Handout
 from coupons.errors import ClaimInFlight, LimitReached, NotStarted, SoldOut
 from coupons.gate import Entry, Gate, GateAway, Word, is_configured
@@ -81,9 +83,11 @@ def gate_passed(*, coupon: Coupon, shopper: User, now: datetime) -> Iterator[Pas
     try:
         entry = gate.enter(shopper=shopper.pk, now=now, day=shop_date(now))
     except GateAway:
+        count(gate_answers, "away")
         with _turn_without_gate():
             yield Passage()
         return
+    count(gate_answers, entry.outcome)
     _refuse(entry, now)
     passage = Passage(gate, entry)
     try:
@@ -154,6 +158,7 @@ def _refuse(entry: Entry, now: datetime) -> None:
 def _turn_without_gate() -> Iterator[None]:
     turns = _turns(settings.CLAIMS_WITHOUT_GATE)
     if not turns.acquire(timeout=TURN_SECONDS):
+        count(busy, NO_TURN)
         raise Busy
     try:
         yield

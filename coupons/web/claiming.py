@@ -13,6 +13,7 @@ from config.kernel.errors import DomainError, IdempotencyInFlight, IdempotencyKe
 from config.kernel.idempotency import Answer, fingerprint, run_once
 from config.kernel.rate_limit import keep_rate
 from coupons.codes import normalize_code
+from coupons.counters import claim_counted
 from coupons.enums import ClaimChannel
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim, Coupon, Lottery, RedPacket
@@ -48,13 +49,15 @@ def claim_once(
     Raises:
         Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `claim_create`.
     """
-    _once(
-        shopper,
-        address,
-        key,
-        fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None),
-        lambda: claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=now, terms=terms),
-    )
+    with claim_counted(channel=ClaimChannel.WEB, coupon=coupon.public_id) as attempt:
+        answer = _once(
+            shopper,
+            address,
+            key,
+            fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None),
+            lambda: claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=now, terms=terms),
+        )
+        attempt.is_replayed = answer.replayed
 
 
 def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: datetime) -> None:
@@ -71,13 +74,9 @@ def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: da
         with few_wrong_codes(shopper=shopper, address=address):
             return claim_create_by_code(shopper=shopper, text=text, channel=ClaimChannel.CODE, now=now)
 
-    _once(
-        shopper,
-        address,
-        key,
-        fingerprint("code", normalize_code(text)),
-        claim,
-    )
+    with claim_counted(channel=ClaimChannel.CODE) as attempt:
+        answer = _once(shopper, address, key, fingerprint("code", normalize_code(text)), claim)
+        attempt.is_replayed = answer.replayed
 
 
 def grab_once(*, shopper: User, packet: RedPacket, address: str, key: str, now: datetime) -> None:
@@ -112,13 +111,17 @@ def enter_once(*, shopper: User, lottery: Lottery, address: str, key: str, now: 
     _answer_once(shopper, address, key, fingerprint("lottery", str(lottery.public_id)), enter)
 
 
-def _once(shopper: User, address: str, key: str, request_fingerprint: str, claim: Callable[[], Claim]) -> None:
-    _answer_once(shopper, address, key, request_fingerprint, lambda: Answer(201, {"claim": str(claim().public_id)}))
+def _once(shopper: User, address: str, key: str, request_fingerprint: str, claim: Callable[[], Claim]) -> Answer:
+    return _answer_once(
+        shopper, address, key, request_fingerprint, lambda: Answer(201, {"claim": str(claim().public_id)})
+    )
 
 
-def _answer_once(shopper: User, address: str, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> None:
+def _answer_once(
+    shopper: User, address: str, key: str, request_fingerprint: str, action: Callable[[], Answer]
+) -> Answer:
     keep_rate("claims", {"shopper": shopper.pk, "address": network_of(address)})
-    click_once(shopper, key, request_fingerprint, action)
+    return click_once(shopper, key, request_fingerprint, action)
 
 
 def click_once(shopper: User, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> Answer:

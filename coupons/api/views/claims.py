@@ -11,13 +11,14 @@ from rest_framework.response import Response
 
 from config.kernel.api.pagination import NewestFirstPagination
 from config.kernel.api.schema import operation
-from config.kernel.api.views import ApiView
+from config.kernel.api.views import REPLAYED_HEADER, ApiView
 from config.kernel.clock import database_now
 from config.kernel.errors import NotFound
 from config.kernel.idempotency import Answer
 from coupons.api import examples
 from coupons.api.addresses import address_to_count
 from coupons.api.serializers.claims import ClaimCreateSerializer, ClaimQuerySerializer, ClaimSerializer
+from coupons.counters import claim_counted
 from coupons.enums import ClaimChannel
 from coupons.errors import (
     ClaimInFlight,
@@ -100,15 +101,23 @@ class ClaimsView(ApiView):
     def post(self, request: Request) -> Response:
         body, now = self.read_body(ClaimCreateSerializer), database_now()
         shopper = shopper_needed(self.caller, body)
-        return self.answer_once(
-            body, lambda: Answer(201, ClaimSerializer(self._claim(shopper, body, now), context={"now": now}).data)
-        )
+        with claim_counted(channel=self._channel(body), coupon=body.get("coupon")) as attempt:
+            response = self.answer_once(
+                body, lambda: Answer(201, ClaimSerializer(self._claim(shopper, body, now), context={"now": now}).data)
+            )
+            attempt.is_replayed = REPLAYED_HEADER in response.headers
+            return response
+
+    def _channel(self, body: dict[str, Any]) -> ClaimChannel:
+        if "code" in body:
+            return ClaimChannel.CODE
+        return ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB
 
     def _claim(self, shopper: User, body: dict[str, Any], now: datetime) -> Claim:
         if "code" in body:
             with few_wrong_codes(shopper=shopper, address=address_to_count(self.caller, self.request)):
                 return claim_create_by_code(shopper=shopper, text=body["code"], channel=ClaimChannel.CODE, now=now)
-        channel = ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB
+        channel = self._channel(body)
         coupon = coupon_known(public_id=body["coupon"])
         terms = ChosenTerms(**body["terms"]) if "terms" in body else None
         return claim_create(shopper=shopper, coupon=coupon, channel=channel, now=now, terms=terms)
