@@ -1,1 +1,1 @@
-"""The page that Prometheus reads: what all web processes have counted, and what the database and Redis say right now."""
+"""The page that Prometheus reads: what all web processes have counted, what database and Redis say."""

@@ -113,7 +113,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # Around all others, so that what it measures is what a visitor waits for.
     "config.metrics.middleware.RequestMetricsMiddleware",
-    # Before the rest, so that answers of the middleware below (a redirect to the address with its slash) carry them too.
+    # Before the rest, so that their answers (a redirect to the address with its slash) carry the headers too.
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
