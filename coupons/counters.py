@@ -17,7 +17,7 @@ from coupons.enums import ClaimChannel
 
 claims = Counter(
     "quan_claims",
-    "Tries to claim, by channel and outcome: granted, replayed, the code of the refusal, or error.",
+    "Tries to claim, by channel and outcome: granted, queued, replayed, the code of the refusal, or error.",
     ["channel", "outcome"],
 )
 gate_answers = Counter("quan_gate_answers", "What the gates of hot coupons answered; away: nothing.", ["outcome"])
@@ -25,7 +25,7 @@ gate_answers = Counter("quan_gate_answers", "What the gates of hot coupons answe
 GATE_OUTCOMES = ("enter", "not_started", "sold_out", "shopper", "shopper_day", "day", "in_flight", "away")
 
 for _channel in (ClaimChannel.WEB, ClaimChannel.API, ClaimChannel.CODE):
-    for _outcome in ("granted", "replayed", "sold_out", "limit_reached", "busy", "error"):
+    for _outcome in ("granted", "queued", "replayed", "sold_out", "limit_reached", "busy", "error"):
         claims.labels(_channel.value, _outcome)
 for _outcome in GATE_OUTCOMES:
     gate_answers.labels(_outcome)
@@ -33,9 +33,16 @@ for _outcome in GATE_OUTCOMES:
 
 @dataclass(slots=True)
 class Attempt:
-    """One try to claim; `is_replayed` says that its answer was an old one."""
+    """One try to claim, and what came of it unless it is refused."""
 
-    is_replayed: bool = False
+    outcome: str = "granted"
+
+    def answered(self, *, status: int, replayed: bool) -> None:
+        """Notes how it was answered: a retry gets an old answer, a queued claim (202) only a place."""
+        if replayed:
+            self.outcome = "replayed"
+        elif status == 202:
+            self.outcome = "queued"
 
 
 @contextmanager
@@ -52,7 +59,7 @@ def claim_counted(*, channel: ClaimChannel, coupon: Any = None) -> Iterator[Atte
     outcome = "error"
     try:
         yield attempt
-        outcome = "replayed" if attempt.is_replayed else "granted"
+        outcome = attempt.outcome
     except DomainError as refusal:
         outcome = refusal.code
         raise

@@ -57,7 +57,7 @@ def claim_once(
             fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None),
             lambda: claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=now, terms=terms),
         )
-        attempt.is_replayed = answer.replayed
+        attempt.answered(status=answer.status, replayed=answer.replayed)
 
 
 def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: datetime) -> None:
@@ -76,7 +76,7 @@ def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: da
 
     with claim_counted(channel=ClaimChannel.CODE) as attempt:
         answer = _once(shopper, address, key, fingerprint("code", normalize_code(text)), claim)
-        attempt.is_replayed = answer.replayed
+        attempt.answered(status=answer.status, replayed=answer.replayed)
 
 
 def grab_once(*, shopper: User, packet: RedPacket, address: str, key: str, now: datetime) -> None:

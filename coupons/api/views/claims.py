@@ -105,7 +105,7 @@ class ClaimsView(ApiView):
             response = self.answer_once(
                 body, lambda: Answer(201, ClaimSerializer(self._claim(shopper, body, now), context={"now": now}).data)
             )
-            attempt.is_replayed = REPLAYED_HEADER in response.headers
+            attempt.answered(status=response.status_code, replayed=REPLAYED_HEADER in response.headers)
             return response
 
     def _channel(self, body: dict[str, Any]) -> ClaimChannel:
