@@ -6,7 +6,6 @@ file. The hooks look after the files in which the workers count what the page of
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ wsgi_app = "config.wsgi"
 worker_class = "gthread"
 threads = 8
 # The workers' heartbeat must not wait for a disk.
-worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+worker_tmp_dir = str(_memory) if (_memory := files.in_memory()) else None
 # Its place is fixed per user: two servers side by side would fight for it.
 control_socket_disable = True
 

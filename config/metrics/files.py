@@ -41,7 +41,7 @@ def open_folder(base: Path | None = None) -> Path:
     Raises:
         OSError: there is no room for it.
     """
-    base = base or _base()
+    base = base or in_memory() or Path(tempfile.gettempdir())
     for left in base.glob(f"{PREFIX}*"):
         _remove_if_dead(left)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
@@ -50,6 +50,12 @@ def open_folder(base: Path | None = None) -> Path:
     (folder / READING).touch(mode=0o600)
     _reserve(folder, THE_DEAD)
     return folder
+
+
+def in_memory() -> Path | None:
+    """Returns where files lie in memory, on systems that have such a place."""
+    memory = Path("/dev/shm")  # noqa: S108 # nosec B108 - whatever is made there is its owner's alone
+    return memory if os.access(memory, os.W_OK) else None
 
 
 def close_folder(folder: Path) -> None:
@@ -124,11 +130,6 @@ def _add_up(file: Path, total: Path) -> None:
                 sums.write_value(key, sums.read_value(key)[0] + value, 0.0)
     finally:
         sums.close()
-
-
-def _base() -> Path:
-    memory = Path("/dev/shm")  # noqa: S108  # the folder made there is its owner's alone
-    return memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def _remove_if_dead(folder: Path) -> None:

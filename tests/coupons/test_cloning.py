@@ -16,10 +16,10 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_clone_takes_release_batches_and_policy_along(marketer: User, coupon: Coupon) -> None:
-    starts_at = coupon.claim_starts_at
+    into_window = NOW + timedelta(hours=1) - coupon.claim_starts_at
     first, second = (
-        ReleaseBatch.objects.create(coupon=coupon, opens_at=starts_at + after, quantity=quantity)
-        for after, quantity in ((timedelta(minutes=5), 30), (timedelta(minutes=90), 20))
+        ReleaseBatch.objects.create(coupon=coupon, opens_at=coupon.claim_starts_at + after, quantity=quantity)
+        for after, quantity in ((timedelta(minutes=5), 30), (into_window, 20))
     )
     StockPolicy.objects.create(coupon=coupon, low_below=10, top_up=5, top_ups_a_day=2, is_low=True)
     assert release_batches_open(coupon_id=coupon.pk, now=NOW) == 1
@@ -28,7 +28,7 @@ def test_a_clone_takes_release_batches_and_policy_along(marketer: User, coupon: 
     assert [
         (batch.opens_at - clone.claim_starts_at, batch.quantity, batch.opened_at)
         for batch in clone.release_batches.all()
-    ] == [(timedelta(minutes=5), 30, None), (timedelta(minutes=90), 20, None)]
+    ] == [(timedelta(minutes=5), 30, None), (into_window, 20, None)]
     assert all(batch.opens_at > NOW for batch in clone.release_batches.all())
     assert (clone.stock.released, clone.stock.remaining()) == (100, 100)
     policy = clone.stock_policy
