@@ -19,7 +19,7 @@ BANDIT := --severity-level medium --skip B608
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test fuzz lint bench shell requirements messages clean
+.PHONY: help demo test faults fuzz lint bench shell requirements messages clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,10 @@ demo: .venv/installed-demo ## run the whole platform on real data; PORT=… choo
 test: .venv/installed-dev ## run every test in parallel on throw-away servers; ARGS=… goes to pytest
 	@$(PYTHON) -m config.catalogues compile
 	@exec $(SERVERS) --ephemeral -- $(PYTHON) -m pytest --ds=config.settings.test -n $(CORES) --dist worksteal $(ARGS)
+
+faults: .venv/installed-dev ## kill, cut and starve every part in the long forms; ARGS=--write keeps the figures
+	@$(PYTHON) -m config.catalogues compile
+	@RELIABILITY=long exec $(SERVERS) --ephemeral -- $(PYTHON) -m pytest --ds=config.settings.test -n 0 -m reliability $(ARGS)
 
 fuzz: .venv/installed-dev ## price a million random carts and check every promise; ARGS=--carts=… for another number
 	@exec $(PYTHON) -m tests.coupons.pricing.fuzz $(ARGS)

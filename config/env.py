@@ -134,13 +134,14 @@ def database() -> dict[str, Any]:
         )
     settings: dict[str, Any] = env.db_url("DATABASE_URL")
     if settings["ENGINE"] == "django.db.backends.postgresql":
+        settings["ENGINE"] = "config.kernel.postgresql"
         settings["CONN_MAX_AGE"] = whole_number("DATABASE_CONNECTION_MAX_AGE", default=60)
         settings["CONN_HEALTH_CHECKS"] = True
         lock_timeout = whole_number("DATABASE_LOCK_TIMEOUT_MS", default=3000)
         statement_timeout = whole_number("DATABASE_STATEMENT_TIMEOUT_MS", default=0)
-        settings.setdefault("OPTIONS", {})["options"] = (
-            f"-c lock_timeout={lock_timeout} -c statement_timeout={statement_timeout}"
-        )
+        options = settings.setdefault("OPTIONS", {})
+        options["options"] = f"-c lock_timeout={lock_timeout} -c statement_timeout={statement_timeout}"
+        options.setdefault("connect_timeout", whole_number("DATABASE_CONNECT_SECONDS", default=5, minimum=2))
     elif settings["ENGINE"] == "django.db.backends.sqlite3":
         # IMMEDIATE takes the write lock at BEGIN: a transaction that reads first can then never fail
         # half way with "database is locked".

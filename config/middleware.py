@@ -1,4 +1,4 @@
-"""Headers that depend on where in the site an answer comes from."""
+"""Headers that depend on where in the site an answer comes from, and the log of requests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Callable
 
 import structlog
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django_structlog.middlewares import RequestMiddleware
+
+from config.kernel.addresses import client_address
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -15,6 +19,21 @@ LOOSER_POLICIES = {
     "/admin/": {"script-src": [SELF, UNSAFE_EVAL, UNSAFE_INLINE], "style-src": [SELF, UNSAFE_INLINE]},
     "/api/docs": {"script-src": [SELF, UNSAFE_INLINE], "style-src": [SELF, UNSAFE_INLINE]},
 }
+
+
+class RequestLogMiddleware(RequestMiddleware):
+    """Logs each request with its shopper; without, when the database that knows the shopper is away.
+
+    The base class asks for the shopper after the answer is made, where an error would replace a 503 by a 500.
+    """
+
+    @staticmethod
+    def bind_user_id(request: HttpRequest) -> None:
+        """Puts the shopper into what the log says of this request."""
+        try:
+            RequestMiddleware.bind_user_id(request)
+        except (OperationalError, InterfaceError):
+            structlog.contextvars.bind_contextvars(user_id=None)
 
 
 class AdminContentSecurityPolicyMiddleware:
@@ -32,7 +51,7 @@ class AdminContentSecurityPolicyMiddleware:
 
 
 class RequestIdHeaderMiddleware:
-    """Tells the caller the id under which the logs know this request."""
+    """Tells the caller the id under which the logs know this request, and the logs whom it came from."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -40,6 +59,7 @@ class RequestIdHeaderMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         # Read before the view runs: the logging middleware clears its context afterwards.
         request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+        structlog.contextvars.bind_contextvars(ip=client_address(request))
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response

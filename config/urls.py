@@ -5,6 +5,8 @@ from django.views.i18n import JavaScriptCatalog
 from config.kernel import health
 from config.metrics.page import metrics
 
+handler500 = "config.kernel.accidents.server_error"
+
 urlpatterns = [
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),

@@ -1,7 +1,11 @@
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from config.kernel.postgresql.patience import limit_waiting
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 application = get_wsgi_application()
+limit_waiting(settings.DATABASE_ANSWER_SECONDS)

@@ -32,7 +32,7 @@ for _outcome in GATE_OUTCOMES:
 
 
 @dataclass(slots=True)
-class Attempt:
+class CountedTry:
     """One try to claim, and what came of it unless it is refused."""
 
     outcome: str = "granted"
@@ -46,7 +46,7 @@ class Attempt:
 
 
 @contextmanager
-def claim_counted(*, channel: ClaimChannel, coupon: Any = None) -> Iterator[Attempt]:
+def claim_counted(*, channel: ClaimChannel, coupon: Any = None) -> Iterator[CountedTry]:
     """Counts what came of one try to claim, and gives the line that the log has on this request its outcome.
 
     It stands around the idempotency of a face, so that what is counted as granted has been committed.
@@ -55,7 +55,7 @@ def claim_counted(*, channel: ClaimChannel, coupon: Any = None) -> Iterator[Atte
         channel: by which a shopper asks.
         coupon: public id, for the log; None while only a code is known.
     """
-    attempt = Attempt()
+    attempt = CountedTry()
     outcome = "error"
     try:
         yield attempt

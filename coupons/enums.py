@@ -129,6 +129,7 @@ class ClaimChannel(TextChoices):
     GRANT = "grant", _("Grant")
     LOTTERY = "lottery", _("Lottery")
     WAITING_LIST = "waiting_list", _("Waiting list")
+    QUEUE = "queue", _("Queue")
     IMPORT = "import", _("Import")
     GIFT = "gift", _("Gift")
     RED_PACKET = "red_packet", _("Red packet")
@@ -210,6 +211,15 @@ class GiftState(TextChoices):
     ACCEPTED = "accepted", _("Accepted")
     CANCELLED = "cancelled", _("Taken back")
     EXPIRED = "expired", _("Expired")
+
+
+class TicketState(TextChoices):
+    """What became of a place in the queue of a coupon in queued mode."""
+
+    WAITING = "waiting", _("Waiting")
+    GRANTED = "granted", _("Got one")
+    REFUSED = "refused", _("Refused")
+    LOST = "lost", _("Lost")
 
 
 class WaitingState(TextChoices):

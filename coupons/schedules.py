@@ -41,9 +41,19 @@ SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "delete old tickets": {
+        "task": "coupons.tasks.delete_old_tickets",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "draw lotteries": {
         "task": "coupons.tasks.draw_lotteries",
         "schedule": 60.0,
         "options": {"expires": 60},
+    },
+    "gather stock": {
+        "task": "coupons.tasks.gather_stock",
+        "schedule": 600.0,
+        "options": {"expires": 600},
     },
 }

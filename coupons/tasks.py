@@ -5,8 +5,9 @@ from __future__ import annotations
 from celery import shared_task
 
 from config.kernel.clock import database_now
-from coupons.services import code_batches, expiry, gate_reconciling, gifts, lotteries, red_packets
+from coupons.services import code_batches, expiry, gate_reconciling, gifts, lotteries, queueing, red_packets
 from coupons.services.release_batches import release_batches_open_due
+from coupons.services.stock_heat import stock_gather_cold
 from coupons.services.waiting import waiting_grant_due
 
 
@@ -65,6 +66,18 @@ def grant_waiting() -> int:
 
 
 @shared_task
+def delete_old_tickets() -> int:
+    """Deletes answers to places in queues that nobody asks for any more; returns how many."""
+    return queueing.tickets_delete_old(now=database_now())
+
+
+@shared_task
 def draw_lotteries() -> int:
     """Fixes the entries of lotteries that have closed and draws from those fixed before; returns how many it drew."""
     return lotteries.draw_lotteries(now=database_now())
+
+
+@shared_task
+def gather_stock() -> int:
+    """Puts the stock of coupons that nobody wants any more back into one row each; returns how many."""
+    return stock_gather_cold(now=database_now())

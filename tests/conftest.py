@@ -11,8 +11,11 @@ from django.utils import translation
 from rest_framework.test import APIClient
 
 from coupons.models import Coupon, Product
+from coupons.services.queueing import forget_queued_coupons
 from tests import factories
 from users.models import User
+
+pytest_plugins = ["tests.emptying", "tests.figures"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,6 +30,7 @@ def _leave_nothing_behind() -> Iterator[None]:
     with translation.override("en"):
         yield
     cache.clear()
+    forget_queued_coupons()
 
 
 @pytest.fixture

@@ -227,6 +227,16 @@ TODAY = CampaignPlan(
             bucket_count=16,
         ),
         Offer(
+            key="queue",
+            title=Texts("Queue up: {amount_off} off", "排队抢：立减 {amount_off}"),
+            description=Texts("A click takes a place in the queue.", "点击即排队，按先后顺序发放。"),
+            amount_off=Decimal(7),
+            minimum_spend=Decimal(18),
+            stock=1000,
+            bucket_count=16,
+            fields={"is_queued": True},
+        ),
+        Offer(
             key="last-few",
             title=Texts("The last few: {amount_off} off {shelf}", "仅剩几张：{shelf}立减 {amount_off}"),
             description=Texts("Almost all are taken.", "即将领完。"),

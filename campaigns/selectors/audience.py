@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from campaigns.models import Campaign
-from coupons.enums import AudienceKind, Handout, OrderState
-from coupons.models import Coupon, Order
-from users.models import Tag, User
+from coupons.enums import Handout
+from coupons.selectors.audience import in_audience
+from users.models import User
 
 
 def campaign_audience(*, campaign: Campaign, now: datetime) -> QuerySet[User]:
@@ -19,15 +19,5 @@ def campaign_audience(*, campaign: Campaign, now: datetime) -> QuerySet[User]:
     """
     eligible = Q(pk__in=[])
     for coupon in campaign.coupons.filter(handout=Handout.SHOWCASE):
-        eligible |= _eligible_for(coupon, now)
+        eligible |= in_audience(coupon, now)
     return User.objects.shoppers().filter(eligible, is_active=True)
-
-
-def _eligible_for(coupon: Coupon, now: datetime) -> Q:
-    match AudienceKind(coupon.audience):
-        case AudienceKind.EVERYONE:
-            return Q(pk__isnull=False)
-        case AudienceKind.NEW_SHOPPERS:
-            return ~Q(Exists(Order.objects.filter(shopper=OuterRef("pk"), state=OrderState.REDEEMED)))
-        case AudienceKind.TAGGED:
-            return Q(Exists(Tag.objects.active(now).filter(shopper=OuterRef("pk"), name=coupon.audience_tag)))

@@ -60,7 +60,7 @@ def manage(folder: Path, arguments: list[str]) -> NoReturn:
 
 
 def up(folder: Path) -> int:
-    """Prepare the data, run web, worker and beat until stopped; return the exit status.
+    """Prepare the data, run web, worker, granter and beat until stopped; return the exit status.
 
     Raises:
         DemoError: it already runs, its port is taken, or the preparation failed.

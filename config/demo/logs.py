@@ -4,7 +4,7 @@ import os
 import select
 import sys
 
-COLOURS = {"web": "36", "worker": "35", "beat": "33", "demo": "32"}
+COLOURS = {"web": "36", "worker": "35", "granter": "34", "beat": "33", "demo": "32"}
 WIDTH = max(map(len, COLOURS))
 
 

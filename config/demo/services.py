@@ -24,7 +24,7 @@ class Service:
 
 
 def services(*, port: int) -> tuple[Service, ...]:
-    """Return web, worker and beat.
+    """Return web, worker, granter and beat.
 
     Args:
         port: where the web process listens, on 127.0.0.1.
@@ -50,6 +50,13 @@ def services(*, port: int) -> tuple[Service, ...]:
                 *("--without-gossip", "--without-mingle"),
             ),
             up_mark=" ready.",
+            signal_on_parent_death=signal.SIGKILL,
+        ),
+        Service(
+            name="granter",
+            command=(sys.executable, "manage.py", "grant_claims"),
+            up_mark="Serving queues.",
+            # A place is taken off its queue only after the commit.
             signal_on_parent_death=signal.SIGKILL,
         ),
         Service(

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from config.kernel.counters import count, idempotency
 from config.kernel.errors import IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
-from config.kernel.locks import busy_when_locked, try_transaction_lock
+from config.kernel.locks import busy_when_locked, lock_number
 from config.kernel.models import IdempotencyRecord
 
 KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,255}")
@@ -31,69 +31,115 @@ class Answer:
     replayed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a write under a key of the caller's own.
+
+    Attributes:
+        caller: who asks, such as `user:12` or `client:abc`; keys of different callers are independent.
+        key: 1 to 255 visible ASCII characters.
+        fingerprint: tells a retry from another request; see `fingerprint`.
+    """
+
+    caller: str
+    key: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, *, caller: str, key: str | None, fingerprint: str) -> Attempt:
+        """Returns the attempt.
+
+        Raises:
+            IdempotencyKeyMissing: no key, or not one.
+        """
+        if not key or not KEY_PATTERN.fullmatch(key):
+            raise IdempotencyKeyMissing
+        return cls(caller, key, fingerprint)
+
+    @property
+    def lock_name(self) -> str:
+        """Of the lock that one attempt at a time holds."""
+        return f"idempotency {self.caller} {self.key}"
+
+
 def fingerprint(*parts: Any) -> str:
     """Returns a hash that is equal exactly when two requests ask for the same thing."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), cls=DjangoJSONEncoder)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def run_once(*, caller: str, key: str | None, request_fingerprint: str, action: Callable[[], Answer]) -> Answer:
+def run_once(*, attempt: Attempt, action: Callable[[], Answer]) -> Answer:
     """Runs a write at most once per caller and key, in one transaction with the record of its answer.
 
     A refusal (any exception) rolls everything back and leaves the key unused, so that a corrected or
     later attempt may use it again.
 
     Args:
-        caller: who asks, such as `user:12` or `client:abc`; keys of different callers are independent.
-        key: the caller's key, 1 to 255 visible ASCII characters.
-        request_fingerprint: see `fingerprint`.
         action: does the write and returns its answer; runs inside the transaction.
 
     Raises:
-        IdempotencyKeyMissing: no key, or not one.
         IdempotencyKeyReused: the key was used with another request.
         IdempotencyInFlight: the same key is being worked on right now.
         Busy: the database cannot take it now.
     """
-    if not key or not KEY_PATTERN.fullmatch(key):
-        raise IdempotencyKeyMissing
     with busy_when_locked(), transaction.atomic():
-        # The lock dies with its transaction: a crashed attempt never blocks its own retry.
-        if not try_transaction_lock(f"idempotency {caller} {key}"):
-            count(idempotency, "in_flight")
-            raise IdempotencyInFlight
-        recorded = _recorded(caller, key)
-        if recorded is not None:
-            known_fingerprint, answer = recorded
-            if known_fingerprint != request_fingerprint:
-                count(idempotency, "reused")
-                raise IdempotencyKeyReused
-            count(idempotency, "replayed")
-            return answer
+        known = _lock_and_look(attempt)
+        if known is not None:
+            return known
         answer = action()
         IdempotencyRecord.objects.create(
-            caller=caller,
-            key=key,
-            fingerprint=request_fingerprint,
+            caller=attempt.caller,
+            key=attempt.key,
+            fingerprint=attempt.fingerprint,
             status=answer.status,
-            body=json.loads(json.dumps(answer.body, cls=DjangoJSONEncoder)),
+            body=json.loads(as_json(answer.body)),
         )
         return answer
 
 
-def _recorded(caller: str, key: str) -> tuple[str, Answer] | None:
+def answer_known(attempt: Attempt) -> Answer | None:
+    """Returns what an attempt was answered before, for those who would refuse it without running it.
+
+    Raises:
+        IdempotencyKeyReused, IdempotencyInFlight, Busy: as `run_once`.
+    """
+    with busy_when_locked():
+        return _lock_and_look(attempt)
+
+
+def as_json(body: Any) -> str:
+    """Writes an answer's body as its record keeps it."""
+    return json.dumps(body, cls=DjangoJSONEncoder)
+
+
+# Two statements in one round trip, in this order: the second one sees what whoever held the lock before has committed.
+LOCK_AND_LOOK = """
+    SELECT set_config('quan.is_mine', pg_try_advisory_xact_lock(%(lock)s)::text, true);
+    SELECT current_setting('quan.is_mine') = 'true', fingerprint, status, body
+    FROM (SELECT) AS always LEFT JOIN kernel_idempotencyrecord ON caller = %(caller)s AND key = %(key)s
+"""
+# An open IMMEDIATE transaction of SQLite is the only writer already.
+LOOK = "SELECT 1, fingerprint, status, body FROM kernel_idempotencyrecord WHERE caller = %(caller)s AND key = %(key)s"
+
+
+def _lock_and_look(attempt: Attempt) -> Answer | None:
     # Every write passes here, and nearly always in vain: composing this query by the ORM would cost more than
-    # asking it.
+    # asking it. The lock dies with its transaction: a crashed attempt never blocks its own retry.
+    sql = LOCK_AND_LOOK if connection.vendor == "postgresql" else LOOK
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT fingerprint, status, body FROM kernel_idempotencyrecord WHERE caller = %s AND key = %s",
-            [caller, key],
-        )
-        row = cursor.fetchone()
-    if row is None:
+        cursor.execute(sql, {"lock": lock_number(attempt.lock_name), "caller": attempt.caller, "key": attempt.key})
+        row: tuple[Any, ...] = cursor.fetchone() or (True, None, None, None)
+    is_mine, known_fingerprint, status, body = row
+    if not is_mine:
+        count(idempotency, "in_flight")
+        raise IdempotencyInFlight
+    if known_fingerprint is None:
         return None
-    known_fingerprint, status, body = row
-    return known_fingerprint, Answer(status, json.loads(body), replayed=True)
+    if known_fingerprint != attempt.fingerprint:
+        count(idempotency, "reused")
+        raise IdempotencyKeyReused
+    count(idempotency, "replayed")
+    return Answer(status, json.loads(body), replayed=True)
 
 
 def delete_old_records(*, now: datetime) -> int:

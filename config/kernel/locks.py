@@ -44,8 +44,12 @@ def try_transaction_lock(name: str) -> bool:
     """
     if connection.vendor != "postgresql":
         return True
-    key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [key])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock_number(name)])
         (taken,) = cursor.fetchone()
     return bool(taken)
+
+
+def lock_number(name: str) -> int:
+    """Returns the number under which PostgreSQL knows a named lock."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from threading import Lock
 from typing import Literal
 
@@ -20,20 +21,25 @@ from config.kernel.redis_scripts import RedisScripts, whole_seconds
 
 Who = Literal["key", "shopper", "address"]
 
-PREFIX = "quan:rate:"
+# One hash tag: the buckets of one request are asked together, so a cluster has to keep them on one node.
+PREFIX = "quan:{rate}:"
 MINUTE = 60_000_000
-# What is kept of a bucket is the moment at which it is full again; a token taken moves it on by one interval. Times
-# are in microseconds.
+# What is kept of a bucket is the moment at which it is full again; a token taken moves it on by one interval. Takes
+# from one bucket after the other, until one is empty. Times are in microseconds.
+# KEYS: buckets; ARGV: interval and capacity of each; returns the wait for the bucket that was empty and, in one number
+# with it, which one that was; or 0
 TAKE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local interval, capacity = tonumber(ARGV[1]), tonumber(ARGV[2])
-local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now) + interval
-local wait = full_at - now - interval * capacity
-if wait > 0 then
-    return wait
+for number, key in ipairs(KEYS) do
+    local interval, capacity = tonumber(ARGV[2 * number - 1]), tonumber(ARGV[2 * number])
+    local full_at = math.max(tonumber(redis.call('GET', key) or '0'), now) + interval
+    local wait = full_at - now - interval * capacity
+    if wait > 0 then
+        return wait * #KEYS + number - 1
+    end
+    redis.call('SET', key, string.format('%.0f', full_at), 'PX', math.ceil((full_at - now) / 1000))
 end
-redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PX', math.ceil((full_at - now) / 1000))
 return 0
 """
 # Buckets that one process keeps while Redis is away; the oldest make room.
@@ -69,20 +75,32 @@ class Buckets:
         self._local = LocalBuckets()
         self._scripts = RedisScripts("rate limit")
 
-    def take(self, key: str, *, per_minute: int) -> int | None:
-        """Takes one token from the bucket of `key`.
+    def take(self, wanted: Mapping[str, int]) -> int | None:
+        """Takes one token from each bucket, in their order, until one is empty.
 
         Args:
-            per_minute: tokens that a full bucket holds and that a minute brings.
+            wanted: by bucket, how many tokens it holds when it is full and gets in a minute.
 
         Returns:
-            None when there was one; otherwise after how many seconds there is, and nothing was taken.
+            None when all had one; otherwise after how many seconds the empty one has.
         """
-        interval = max(1, MINUTE // per_minute)
-        wait: float | None = self._scripts.ask(TAKE, PREFIX + key, interval, per_minute)
-        if wait is None:
-            wait = self._local.take(key, interval, per_minute)
-        return whole_seconds(wait / 1000) if wait else None
+        empty = self.first_empty(wanted)
+        return None if empty is None else empty[1]
+
+    def first_empty(self, wanted: Mapping[str, int]) -> tuple[str, int] | None:
+        """Takes as `take` does; returns which bucket was empty, too."""
+        intervals = {key: max(1, MINUTE // per_minute) for key, per_minute in wanted.items()}
+        pairs = [part for key, per_minute in wanted.items() for part in (intervals[key], per_minute)]
+        answer = self._scripts.ask(TAKE, [PREFIX + key for key in wanted], *pairs)
+        if answer is None:
+            for key, per_minute in wanted.items():
+                if wait := self._local.take(key, intervals[key], per_minute):
+                    return key, whole_seconds(wait / 1000)
+            return None
+        if not answer:
+            return None
+        microseconds, number = divmod(answer, len(wanted))
+        return list(wanted)[number], whole_seconds(microseconds / 1000)
 
 
 buckets = Buckets()
@@ -99,8 +117,10 @@ def keep_rate(rate: str, who: dict[Who, object]) -> None:
     Raises:
         Throttled: with `retry_after`.
     """
-    for kind, name in who.items():
-        retry_after = buckets.take(f"{rate}:{kind}:{name}", per_minute=settings.RATE_LIMITS[rate][kind])
-        if retry_after is not None:
-            count(throttled, rate, kind)
-            raise Throttled(retry_after=retry_after)
+    rates = settings.RATE_LIMITS[rate]
+    kinds = {f"{rate}:{kind}:{name}": kind for kind, name in who.items()}
+    empty = buckets.first_empty({key: rates[kind] for key, kind in kinds.items()})
+    if empty is not None:
+        key, retry_after = empty
+        count(throttled, rate, kinds[key])
+        raise Throttled(retry_after=retry_after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -20,19 +21,19 @@ FAILURES = (RedisError, NotImplementedError, ImproperlyConfigured, OSError)
 
 
 class RedisScripts:
-    """Runs scripts over one key each; says None when the process has to decide for itself."""
+    """Runs scripts over keys of one node; says None when the process has to decide for itself."""
 
     def __init__(self, purpose: str) -> None:
         self._breaker = CircuitBreaker(purpose, failures=1, rest=REST_AFTER_FAILURE)
 
-    def ask(self, text: str, key: str, *arguments: int) -> int | None:
+    def ask(self, text: str, keys: Sequence[str], *arguments: int) -> int | None:
         """Returns what a script answered, a whole number; None while there is no Redis or it is away."""
         if not settings.REDIS_URL:
             return None
 
         def run() -> int:
             redis: Any = get_redis_connection("default")
-            return int(_script(text)(keys=[key], args=list(arguments), client=redis))
+            return int(_script(text)(keys=list(keys), args=list(arguments), client=redis))
 
         try:
             return self._breaker.call(run, failing=FAILURES)

@@ -87,14 +87,14 @@ class Throttle:
         Returns:
             None when it was counted; otherwise after how many seconds the next one may be, and nothing was counted.
         """
-        answer = self._scripts.ask(HIT, PREFIX + key, limit, 1000 * window)
+        answer = self._scripts.ask(HIT, [PREFIX + key], limit, 1000 * window)
         if answer is None:
             return self._local.hit(key, limit, window)
         return whole_seconds(answer) if answer else None
 
     def give_back(self, key: str) -> None:
         """Uncounts one try that turned out right."""
-        if self._scripts.ask(GIVE_BACK, PREFIX + key) is None:
+        if self._scripts.ask(GIVE_BACK, [PREFIX + key]) is None:
             self._local.give_back(key)
 
 

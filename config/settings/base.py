@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -116,7 +117,7 @@ MIDDLEWARE = [
     # Before the rest, so that their answers (a redirect to the address with its slash) carry the headers too.
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "config.middleware.RequestLogMiddleware",
     "config.middleware.RequestIdHeaderMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -156,6 +157,8 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": database()}
+# Seconds that whatever people wait for waits for one answer of the database.
+DATABASE_ANSWER_SECONDS = whole_number("DATABASE_ANSWER_SECONDS", default=10)
 
 # Redis makes things fast; what must not be lost is in the database.
 REDIS_URL = env.str("REDIS_URL", default="")
@@ -298,6 +301,9 @@ CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+# One line a request, when it is over. The address is bound by our own middleware, which believes trusted proxies alone.
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 
 # Security headers; the admin theme needs its own policy, see config/middleware.py.
 CONTENT_SECURITY_POLICY = {
@@ -353,7 +359,12 @@ LOGGING: dict[str, Any] = {
     },
 }
 structlog.configure(
-    processors=[*_shared_processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    # What nobody will read is dropped before it is written out.
+    processors=[
+        structlog.stdlib.filter_by_level,
+        *_shared_processors,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
     logger_factory=structlog.stdlib.LoggerFactory(),
     wrapper_class=structlog.stdlib.BoundLogger,
     cache_logger_on_first_use=True,

@@ -60,7 +60,7 @@ FURTHER_CONDITIONS = (
 )
 TOGETHER = ("is_exclusive", "stacking_group", "priority", "consumes_units", "refund_policy")
 AUDIENCE = ("audience", "audience_tag")
-HANDING_OUT = ("limit_per_shopper", "limit_per_shopper_per_day", "limit_per_day", "is_giftable", "handout")
+HANDING_OUT = ("limit_per_shopper", "limit_per_shopper_per_day", "limit_per_day", "is_giftable", "handout", "is_queued")
 WINDOWS = ("claim_starts_at", "claim_ends_at", "usable_from", "usable_until", "usable_days")
 # What a shopper was promised with the claim.
 TERMS = ("benefit_type", *FIGURES, *CONDITIONS, *FURTHER_CONDITIONS, *TOGETHER)

@@ -125,12 +125,14 @@ class EnvelopeFormSet(BenefitRowsMixin, PaginationInlineFormSet):
     benefits = frozenset({BenefitType.AMOUNT_OFF})
 
     def clean(self) -> None:
-        """Asks for a coupon that shoppers claim themselves: nobody else is asked for terms."""
+        """Asks for a coupon that shoppers claim themselves, at once: nobody else is asked for terms."""
         super().clean()
         kept = [form for form in self.forms if form not in self.deleted_forms]
         has_limits = any(form.instance.pk or form.has_changed() for form in kept)
         if has_limits and self.instance.handout != Handout.SHOWCASE:
             raise forms.ValidationError(gettext("Only a coupon that shoppers claim themselves lets them choose."))
+        if has_limits and self.instance.is_queued:
+            raise forms.ValidationError(gettext("A coupon that queues shoppers up has the same terms for all."))
 
 
 class EnvelopeForm(forms.ModelForm):

@@ -234,6 +234,16 @@ WAITING: dict[str, Any] = {
     "claim": None,
 }
 
+CLAIM_TICKET: dict[str, Any] = {
+    "ticket": "00000001-7c1e-85a3-9f20-8d4e6b1c2f37",
+    "coupon": COUPON_ID,
+    "state": "waiting",
+    "position": 12,
+    "retry_after": 1,
+    "claim": None,
+    "refusal": None,
+}
+
 PACKET_ID = "0197a3c2-7dac-7f55-8e60-3b4c5d6e7f80"
 
 RED_PACKET_SHARE: dict[str, Any] = {

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from coupons.api.views import catalogue, checkout, claims, gifts, lotteries, quotes, red_packets, waiting
+from coupons.api.views import catalogue, checkout, claims, gifts, lotteries, quotes, red_packets, tickets, waiting
 
 urlpatterns = [
     path("coupons", catalogue.CouponsView.as_view(), name="coupons"),
@@ -9,6 +9,7 @@ urlpatterns = [
     path("products", catalogue.ProductsView.as_view(), name="products"),
     path("claims", claims.ClaimsView.as_view(), name="claims"),
     path("claims/<uuid:public_id>", claims.ClaimView.as_view(), name="claim"),
+    path("claim-tickets/<uuid:ticket>", tickets.ClaimTicketView.as_view(), name="claim_ticket"),
     path("claims/<uuid:public_id>/gift", gifts.ClaimGiftView.as_view(), name="claim_gift"),
     path("gifts", gifts.GiftsView.as_view(), name="gifts"),
     path("gifts/accept", gifts.GiftAcceptView.as_view(), name="gift_accept"),

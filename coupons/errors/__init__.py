@@ -10,6 +10,7 @@ from coupons.errors.claiming import (
     NotStarted,
     Paused,
     SoldOut,
+    TicketLost,
     TooManyWrongCodes,
 )
 from coupons.errors.codes import FileEmpty, FileTooLarge, FileUnreadable, PrefixInvalid, WrongBatchState
@@ -113,6 +114,7 @@ __all__ = [
     "StockUnlimited",
     "TermsFixed",
     "TermsNeeded",
+    "TicketLost",
     "TooManyReturned",
     "TooManyWinners",
     "TooManyWrongCodes",

@@ -51,6 +51,13 @@ class ClaimInFlight(DomainError):
     message = _("Your claim of this coupon is being worked on. Look into your wallet in a moment.")
 
 
+class TicketLost(DomainError):
+    """The queue lost a place before it was served."""
+
+    code = "ticket_lost"
+    message = _("Your place in the queue was lost. Nothing was claimed: please try again.")
+
+
 class NotEligible(DomainError):
     """Data: `reason` (`new_shoppers_only`, `tag_needed`, `code_needed`, `not_claimable` or `account_closed`)."""
 

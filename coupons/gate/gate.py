@@ -123,6 +123,14 @@ class Gate:
         """Gives a place back."""
         connection.ask(lambda redis: redis.zrem(self._places_of(shopper), token))
 
+    def leave_with_claim(self, *, shopper: int, token: str, claimed: int) -> None:
+        """Gives a place back and notes how many claims the shopper has made, committed, in one step."""
+        connection.run(
+            scripts.LEAVE_WITH_CLAIM,
+            [self._holders, self._places_of(shopper)],
+            [KEPT_MILLISECONDS, shopper, claimed, token],
+        )
+
     def note_claimed(self, *, shopper: int, claimed: int) -> None:
         """Notes how many claims a shopper has made, committed."""
         self.raise_claims({shopper: claimed})

@@ -72,6 +72,17 @@ redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return 1
 """
 
+# The same for one shopper who gives a place back.
+# KEYS: holders, places of the shopper; ARGV: kept for (milliseconds), shopper, claims, token
+LEAVE_WITH_CLAIM = """
+if tonumber(ARGV[3]) > tonumber(redis.call('HGET', KEYS[1], ARGV[2]) or '0') then
+    redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[4])
+return 1
+"""
+
 # Notes that a limit was reached on a day.
 # KEYS: full; ARGV: shopper or 'all', day, limit, kept for (milliseconds)
 NOTE_FULL = """

@@ -14,6 +14,7 @@ from coupons.models.refund import Refund, RefundLine
 from coupons.models.release_batch import ReleaseBatch
 from coupons.models.stock import DailyClaimCount, Stock, StockBucket, StockMovement
 from coupons.models.stock_policy import StockPolicy
+from coupons.models.ticket import ClaimTicket
 from coupons.models.tier import Tier
 from coupons.models.waiting import WaitingEntry
 
@@ -24,6 +25,7 @@ __all__ = [
     "Claim",
     "ClaimCounter",
     "ClaimEntry",
+    "ClaimTicket",
     "Code",
     "CodeBatch",
     "CodeBatchError",

@@ -108,6 +108,11 @@ class Claim(models.Model):
         return f"{self.coupon} · {self.shopper}"
 
     @property
+    def has_own_terms(self) -> bool:
+        """Whether it holds terms that its coupon leaves open."""
+        return self.amount_off is not None or self.minimum_spend is not None
+
+    @property
     def coupon_as_held(self) -> Coupon:
         """The coupon with the terms of this claim in place of its own; only to be read, never saved."""
         held = copy(self.coupon)

@@ -175,6 +175,14 @@ class Coupon(models.Model):
     limit_per_shopper_per_day = models.PositiveIntegerField(_("limit per shopper and day"), null=True, blank=True)
     limit_per_day = models.PositiveIntegerField(_("limit per day"), null=True, blank=True)
     is_giftable = models.BooleanField(_("may be given away"), default=True)
+    is_queued = models.BooleanField(
+        _("queue shoppers up"),
+        default=False,
+        help_text=_(
+            "For an extreme rush: a click takes a place in a queue, which is served in order of arrival, usually at "
+            "once. Only for coupons on the showcase with fixed terms."
+        ),
+    )
 
     # Using
     usable_from = models.DateTimeField(_("usable from"), null=True, blank=True)
@@ -244,6 +252,11 @@ class Coupon(models.Model):
                 & (Q(limit_per_shopper_per_day=None) | Q(limit_per_shopper_per_day__gte=1)),
                 name="coupons_coupon_limits",
                 violation_error_message=_("A limit is at least 1."),
+            ),
+            models.CheckConstraint(
+                condition=Q(is_queued=False) | Q(handout=Handout.SHOWCASE),
+                name="coupons_coupon_queued",
+                violation_error_message=_("Only coupons on the showcase can queue shoppers up."),
             ),
             models.CheckConstraint(
                 condition=~Q(audience=AudienceKind.TAGGED) | ~Q(audience_tag=""),

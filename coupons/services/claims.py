@@ -11,6 +11,8 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from config.kernel.clock import shop_date, start_of_shop_day
+from config.kernel.errors import DomainError
+from config.kernel.idempotency import Answer, Attempt, answer_known, run_once
 from config.kernel.locks import busy_when_locked
 from coupons.codes import normalize_code
 from coupons.enums import (
@@ -36,7 +38,9 @@ from coupons.errors import (
 )
 from coupons.fitting import ChosenTerms, refuse_outside
 from coupons.models import Claim, ClaimCounter, ClaimEntry, Code, CodeUse, Coupon, Order, Stock, WaitingEntry
-from coupons.services.gate import Passage, gate_passed, tell_gate_of_claim
+from coupons.selectors.shelf import shelf
+from coupons.services.gate import Passage, gate_enter, tell_gate_of_claim
+from coupons.services.grant_at_once import grant_at_once, plain_claim
 from coupons.services.release_batches import release_batches_open
 from coupons.services.stock import stock_lock, stock_take_one
 from users.models import Tag, User
@@ -44,9 +48,7 @@ from users.models import Tag, User
 # Counts one more claim for a shopper unless a limit forbids it; the row lock it takes makes a second
 # request of the same shopper wait and check again. A day that comes late (another worker's transaction
 # began before midnight) counts for the newer day.
-COUNT_CLAIM = """
-    INSERT INTO coupons_claimcounter AS counter (coupon_id, shopper_id, claimed, day, claimed_on_day)
-    VALUES (%(coupon)s, %(shopper)s, 1, %(day)s, 1)
+COUNT_UNLESS_FORBIDDEN = """
     ON CONFLICT (coupon_id, shopper_id) DO UPDATE SET
         claimed = counter.claimed + 1,
         claimed_on_day = CASE WHEN counter.day >= excluded.day THEN counter.claimed_on_day + 1 ELSE 1 END,
@@ -55,6 +57,13 @@ COUNT_CLAIM = """
       AND (counter.day < excluded.day OR counter.claimed_on_day < %(limit_on_day)s)
     RETURNING claimed
 """
+COUNT_CLAIM = (
+    """
+    INSERT INTO coupons_claimcounter AS counter (coupon_id, shopper_id, claimed, day, claimed_on_day)
+    VALUES (%(coupon)s, %(shopper)s, 1, %(day)s, 1)
+    """  # noqa: S608
+    + COUNT_UNLESS_FORBIDDEN
+)
 
 COUNT_DAY = """
     INSERT INTO coupons_dailyclaimcount AS counter (coupon_id, day, claimed)
@@ -103,10 +112,70 @@ def claim_create(
         ClaimInFlight: claims of this shopper that are being worked on fill the limit.
         Busy: the database could not give a lock in time, or too many ask it at once; nothing was changed.
     """
-    if terms is not None:
-        return _claim(shopper=shopper, coupon_id=coupon.pk, channel=channel, now=now, passage=Passage(), terms=terms)
-    with gate_passed(coupon=coupon, shopper=shopper, now=now) as passage:
-        return _claim(shopper=shopper, coupon_id=coupon.pk, channel=channel, now=now, passage=passage)
+    known = shelf.get(coupon.public_id)
+    with _passage(shopper, known, now, terms) as passage:
+        claim = _plain_claim(shopper, known, channel, now, terms, passage)
+        if claim is not None and grant_at_once(claim):
+            passage.granted(claim)
+            return claim
+        return _claim(shopper=shopper, coupon_id=known.pk, channel=channel, now=now, passage=passage, terms=terms)
+
+
+def claim_create_once(
+    *,
+    attempt: Attempt,
+    shopper: User,
+    coupon: Coupon,
+    channel: ClaimChannel,
+    now: datetime,
+    answer: Callable[[Claim], Answer],
+    terms: ChosenTerms | None = None,
+) -> Answer:
+    """Hands one claim of a coupon to a shopper, at most once under the key of an attempt.
+
+    Args:
+        answer: what a claim is answered; may be asked about a claim that is not written yet, and more than once.
+        The others as for `claim_create`.
+
+    Raises:
+        The errors of `claim_create` and of `config.kernel.idempotency.run_once`.
+    """
+    known = shelf.get(coupon.public_id)
+    try:
+        passage = _passage(shopper, known, now, terms)
+    except DomainError:
+        # Whoever retries a claim that was made hears of it, also when everything is gone meanwhile.
+        answered = answer_known(attempt)
+        if answered is None:
+            raise
+        return answered
+    with passage:
+        claim = _plain_claim(shopper, known, channel, now, terms, passage)
+        if claim is not None:
+            answered = answer(claim)
+            if grant_at_once(claim, attempt=attempt, answer=answered):
+                passage.granted(claim)
+                return answered
+
+        def claim_the_long_way() -> Answer:
+            return answer(
+                _claim(shopper=shopper, coupon_id=known.pk, channel=channel, now=now, passage=passage, terms=terms)
+            )
+
+        return run_once(attempt=attempt, action=claim_the_long_way)
+
+
+def _passage(shopper: User, coupon: Coupon, now: datetime, terms: ChosenTerms | None) -> Passage:
+    return Passage() if terms is not None else gate_enter(coupon=coupon, shopper=shopper, now=now)
+
+
+def _plain_claim(
+    shopper: User, coupon: Coupon, channel: ClaimChannel, now: datetime, terms: ChosenTerms | None, passage: Passage
+) -> Claim | None:
+    # The long way looks at the stock, which is the word that the gate wants.
+    if terms is not None or passage.is_word_wanted:
+        return None
+    return plain_claim(shopper=shopper, coupon=coupon, channel=channel, now=now)
 
 
 def claim_create_by_code(*, shopper: User, text: str, channel: ClaimChannel, now: datetime) -> Claim:
@@ -154,6 +223,29 @@ def refuse_unless_claimable(*, coupon: Coupon, shopper: User, now: datetime) -> 
     _refuse_unless_handed_out(coupon, with_code=False)
     refuse_unless_in_audience(coupon, shopper, now)
     _refuse_unless_fitting(coupon, None)
+
+
+def refuse_unless_handing_out(*, coupon: Coupon, channel: ClaimChannel, now: datetime) -> None:
+    """Refuses a coupon that nobody gets by a channel now; what is only granted is granted by that channel alone.
+
+    Raises:
+        NotStarted, Ended, Paused, NotEligible: as `claim_create`.
+    """
+    _refuse_unless_open(coupon, now)
+    if not (channel == ClaimChannel.GRANT and coupon.handout == Handout.GRANT):
+        _refuse_unless_handed_out(coupon, with_code=False)
+
+
+def limit_of_shopper_reached(*, coupon: Coupon, claimed: int, now: datetime) -> LimitReached:
+    """Returns the refusal of a shopper whose own limit is used up, who has claimed so many of the coupon."""
+    if claimed >= coupon.limit_per_shopper:
+        return LimitReached(limit=coupon.limit_per_shopper, scope="shopper")
+    return LimitReached(limit=coupon.limit_per_shopper_per_day, scope="shopper_day", resets_at=_tomorrow(now))
+
+
+def limit_of_day_reached(*, coupon: Coupon, now: datetime) -> LimitReached:
+    """Returns the refusal of everybody who comes after the day's last claim."""
+    return LimitReached(limit=coupon.limit_per_day, scope="day", resets_at=_tomorrow(now))
 
 
 def _opening_due_batches(claim: Callable[..., Claim]) -> Callable[..., Claim]:
@@ -325,9 +417,7 @@ def _count_claim(coupon: Coupon, shopper: User, now: datetime) -> int:
     if row is not None:
         return int(row[0])
     counter = ClaimCounter.objects.get(coupon=coupon, shopper=shopper)
-    if counter.claimed >= coupon.limit_per_shopper:
-        raise LimitReached(limit=coupon.limit_per_shopper, scope="shopper")
-    raise LimitReached(limit=limit_on_day, scope="shopper_day", resets_at=_tomorrow(now))
+    raise limit_of_shopper_reached(coupon=coupon, claimed=counter.claimed, now=now)
 
 
 def _count_day(coupon: Coupon, now: datetime) -> None:
@@ -336,7 +426,7 @@ def _count_day(coupon: Coupon, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(COUNT_DAY, {"coupon": coupon.pk, "day": shop_date(now), "limit": coupon.limit_per_day})
         if cursor.fetchone() is None:
-            raise LimitReached(limit=coupon.limit_per_day, scope="day", resets_at=_tomorrow(now))
+            raise limit_of_day_reached(coupon=coupon, now=now)
 
 
 def _tomorrow(now: datetime) -> datetime:

@@ -134,9 +134,7 @@ def red_packet_grab(*, packet: RedPacket, shopper: User, now: datetime) -> RedPa
         if held is not None:
             return held
         try:
-            # What this attempt holds goes with it when another attempt of the same shopper was quicker.
-            with transaction.atomic():
-                return _grab(packet.pk, shopper, now)
+            return _grab_unheld(packet.pk, shopper, now) or _grab_after_waiting(packet.pk, shopper, now)
         except (DomainError, IntegrityError):
             held = share_held(packet=packet, shopper=shopper)
             if held is None:
@@ -239,12 +237,41 @@ def _make_coupon(plan: PacketPlan, actor: User | None, now: datetime) -> Coupon:
 # Grabbing
 
 
-def _grab(packet_id: int, shopper: User, now: datetime) -> RedPacketShare:
+# Picks and locks a share, or returns None when none is to be had this way.
+Pick = Callable[[RedPacket, User], RedPacketShare | None]
+
+
+def _grab_unheld(packet_id: int, shopper: User, now: datetime) -> RedPacketShare | None:
+    try:
+        # PostgreSQL also locks shares that it finds to be taken by then, in no order. None of that may be held by
+        # somebody who then waits: two of them would wait for each other.
+        with transaction.atomic():
+            return _grab(packet_id, shopper, now, pick=_pick_unheld)
+    except _NoneFree:
+        return None
+
+
+def _grab_after_waiting(packet_id: int, shopper: User, now: datetime) -> RedPacketShare:
+    try:
+        # What this attempt holds goes with it when another attempt of the same shopper was quicker.
+        with transaction.atomic():
+            return _grab(packet_id, shopper, now, pick=_pick_after_waiting)
+    except _NoneFree as error:
+        raise PacketSoldOut from error
+
+
+class _NoneFree(Exception):
+    """No share is to be had in one of the two ways."""
+
+
+def _grab(packet_id: int, shopper: User, now: datetime, *, pick: Pick) -> RedPacketShare:
     packet = RedPacket.objects.select_related("coupon").get(pk=packet_id)
     _refuse_unless_open(packet, now)
     if not shopper.is_active:
         raise PacketNotEligible(reason="account_closed")
-    share = _take_reserved(packet, shopper) if packet.split == RedPacketSplit.BY_PURCHASE else _take_free(packet)
+    share = pick(packet, shopper)
+    if share is None:
+        raise _NoneFree
     # Asked again with the share in hand: closing waits for every share that is held, and from then on none is taken.
     if not RedPacket.objects.filter(pk=packet_id, state=RedPacketState.OPEN).exists():
         raise PacketEnded
@@ -268,26 +295,21 @@ def _refuse_unless_open(packet: RedPacket, now: datetime) -> None:
         raise PacketEnded
 
 
-def _take_reserved(packet: RedPacket, shopper: User) -> RedPacketShare:
+def _pick_unheld(packet: RedPacket, shopper: User) -> RedPacketShare | None:
+    if packet.split == RedPacketSplit.BY_PURCHASE:
+        return _pick_reserved(packet, shopper)
+    # In no order, so that the first share nobody else is holding ends the search; luck was had when they were cut.
+    return _first(_free_for_all(packet).order_by().select_for_update(skip_locked=True))
+
+
+def _pick_reserved(packet: RedPacket, shopper: User) -> RedPacketShare:
     share = RedPacketShare.objects.free().filter(packet=packet, reserved_for=shopper).select_for_update().first()
     if share is None:
         raise PacketNotEligible(reason="reserved")
     return share
 
 
-def _take_free(packet: RedPacket) -> RedPacketShare:
-    share = _take_unheld(packet) or _take_after_waiting(packet)
-    if share is None:
-        raise PacketSoldOut
-    return share
-
-
-def _take_unheld(packet: RedPacket) -> RedPacketShare | None:
-    # In no order, so that the first share nobody else is holding ends the search; luck was had when they were cut.
-    return _first(_free_for_all(packet).order_by().select_for_update(skip_locked=True))
-
-
-def _take_after_waiting(packet: RedPacket) -> RedPacketShare | None:
+def _pick_after_waiting(packet: RedPacket, _shopper: User) -> RedPacketShare | None:
     free = _free_for_all(packet)
     if not free.exists():
         return None

@@ -92,16 +92,9 @@ def stock_withdraw(*, coupon: Coupon, quantity: int, actor: User | None, now: da
     """
     with busy_when_locked(), transaction.atomic():
         stock = stock_lock(coupon_id=coupon.pk)
-        buckets = list(StockBucket.objects.select_for_update().filter(coupon=coupon).order_by("pk"))
-        remaining = sum(bucket.remaining for bucket in buckets)
-        if quantity < 1 or quantity > remaining:
-            raise StockTooSmall(remaining=remaining)
-        left = quantity
-        for bucket in buckets:
-            taken = min(bucket.remaining, left)
-            bucket.remaining -= taken
-            left -= taken
-        StockBucket.objects.bulk_update(buckets, ["remaining"])
+        taken, rest = _take_many_from_all_buckets(coupon.pk, max(0, quantity))
+        if quantity < 1 or quantity > taken:
+            raise StockTooSmall(remaining=taken + rest)
         _note_movement(stock, -quantity, StockMovementKind.WITHDRAWN, actor, now, reason)
     return stock
 
@@ -109,25 +102,16 @@ def stock_withdraw(*, coupon: Coupon, quantity: int, actor: User | None, now: da
 def stock_take_one(*, coupon_id: int, stock: Stock) -> None:
     """Takes one unit inside the caller's transaction; a rollback gives it back.
 
-    With several buckets it takes one that nobody else is holding; finding none free proves nothing, so it
-    then waits for those that are held.
+    It takes from a bucket that nobody else is holding; finding none free proves nothing, so it then waits for
+    those that are held.
 
     Raises:
         SoldOut: nothing is left, at an instant during this call.
     """
     if stock.is_unlimited:
         return
-    if stock.bucket_count == 1:
-        taken = _take_from_single(coupon_id)
-    else:
-        taken = _take_from_free_bucket(coupon_id, stock.bucket_count) or _take_from_any_bucket(coupon_id)
-    if not taken:
+    if not (_take_from_free_bucket(coupon_id, stock.bucket_count) or _take_from_any_bucket(coupon_id)):
         raise SoldOut
-
-
-def _take_from_single(coupon_id: int) -> bool:
-    # The row lock makes a second taker wait, and PostgreSQL checks `remaining` again before it takes.
-    return bool(StockBucket.objects.filter(coupon_id=coupon_id, remaining__gt=0).update(remaining=F("remaining") - 1))
 
 
 def _take_from_free_bucket(coupon_id: int, bucket_count: int) -> bool:
@@ -157,14 +141,79 @@ def _take_from_free_bucket(coupon_id: int, bucket_count: int) -> bool:
 
 
 def _take_from_any_bucket(coupon_id: int) -> bool:
-    # Waits for every bucket in turn, in the one order that all use. With all of them held the sum is exact, so
-    # that "nothing left" is true at this instant and no unit can hide in another transaction.
-    buckets = StockBucket.objects.select_for_update().filter(coupon_id=coupon_id).order_by("pk")
-    full = next((bucket for bucket in list(buckets) if bucket.remaining), None)
+    full = next((bucket for bucket in _hold_buckets(coupon_id, wanted=1) if bucket.remaining), None)
     if full is None:
         return False
     StockBucket.objects.filter(pk=full.pk).update(remaining=F("remaining") - 1)
     return True
+
+
+def _hold_buckets(coupon_id: int, *, wanted: int) -> list[StockBucket]:
+    # Waits for every bucket in turn, in the one order that all use. With all of them held the sum is exact, so
+    # that "nothing left" is true at this instant and no unit can hide in another transaction.
+    while True:
+        buckets = list(StockBucket.objects.select_for_update().filter(coupon_id=coupon_id).order_by("pk"))
+        if sum(bucket.remaining for bucket in buckets) >= wanted:
+            return buckets
+        # While this waited, the stock may have been spread over rows that it did not see.
+        if len(buckets) == Stock.objects.values_list("bucket_count", flat=True).get(coupon_id=coupon_id):
+            return buckets
+
+
+def stock_take(*, coupon_id: int, stock: Stock, quantity: int) -> tuple[int, int]:
+    """Takes up to so many units inside the caller's transaction; returns how many, and how many more are left.
+
+    It takes them from one bucket that nobody else is holding, so that single claims go on with the others. Only when
+    there is none with so many does it wait for every bucket in turn; with all of them held, what it returns is exact.
+    """
+    taken = _take_many_from_free_bucket(coupon_id, stock.bucket_count, quantity)
+    return taken or _take_many_from_all_buckets(coupon_id, quantity)
+
+
+def _take_many_from_free_bucket(coupon_id: int, bucket_count: int, quantity: int) -> tuple[int, int] | None:
+    if not connection.features.has_select_for_update_skip_locked:
+        return None
+    # The savepoint is there for the reason told at `_take_from_free_bucket`.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SAVEPOINT before_take;
+            UPDATE coupons_stockbucket AS bucket SET remaining = remaining - %(quantity)s
+            WHERE id = (
+                SELECT id FROM coupons_stockbucket
+                WHERE coupon_id = %(coupon)s AND remaining >= %(quantity)s
+                ORDER BY (number + %(first)s) %% %(count)s
+                LIMIT 1 FOR UPDATE SKIP LOCKED
+            )
+            RETURNING remaining + (
+                SELECT coalesce(sum(remaining), 0) FROM coupons_stockbucket AS other
+                WHERE other.coupon_id = %(coupon)s AND other.id <> bucket.id
+            )
+            """,
+            {
+                "coupon": coupon_id,
+                "quantity": quantity,
+                "first": secrets.randbelow(bucket_count),
+                "count": bucket_count,
+            },
+        )
+        row = cursor.fetchone()
+        if row is not None:
+            return quantity, int(row[0])
+        cursor.execute("ROLLBACK TO SAVEPOINT before_take")
+        return None
+
+
+def _take_many_from_all_buckets(coupon_id: int, quantity: int) -> tuple[int, int]:
+    buckets = _hold_buckets(coupon_id, wanted=quantity)
+    total = sum(bucket.remaining for bucket in buckets)
+    wanted = taken = min(total, quantity)
+    for bucket in buckets:
+        part = min(bucket.remaining, wanted)
+        bucket.remaining -= part
+        wanted -= part
+    StockBucket.objects.bulk_update(buckets, ["remaining"])
+    return taken, total - taken
 
 
 def stock_lock(*, coupon_id: int) -> Stock:

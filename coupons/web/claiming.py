@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import datetime
 
@@ -10,16 +11,18 @@ from django.utils.translation import gettext_lazy as _
 
 from config.kernel.addresses import network_of
 from config.kernel.errors import DomainError, IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
-from config.kernel.idempotency import Answer, fingerprint, run_once
+from config.kernel.idempotency import Answer, Attempt, fingerprint, run_once
 from config.kernel.rate_limit import keep_rate
 from coupons.codes import normalize_code
-from coupons.counters import claim_counted
-from coupons.enums import ClaimChannel
+from coupons.counters import CountedTry, claim_counted
+from coupons.enums import ClaimChannel, TicketState
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim, Coupon, Lottery, RedPacket
-from coupons.services.claims import claim_create, claim_create_by_code
+from coupons.selectors.queued import QueuedCoupon
+from coupons.services.claims import claim_create_by_code, claim_create_once
 from coupons.services.code_guard import few_wrong_codes
 from coupons.services.lotteries import lottery_enter
+from coupons.services.queueing import Ticket, claim_without_queue, queued_coupon, ticket_take
 from coupons.services.red_packets import red_packet_grab
 from users.models import User
 
@@ -40,24 +43,62 @@ class PageTooOld(DomainError):
 
 def claim_once(
     *, shopper: User, coupon: Coupon, address: str, key: str, now: datetime, terms: ChosenTerms | None = None
-) -> None:
+) -> Ticket | None:
     """Claims a coupon at most once under the key that the server put into the form.
 
     Args:
         address: where the shopper comes from; claims are counted by it too.
 
+    Returns:
+        The place in the queue of a coupon in queued mode, while it waits; None when the claim is made.
+
     Raises:
         Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `claim_create`.
     """
-    with claim_counted(channel=ClaimChannel.WEB, coupon=coupon.public_id) as attempt:
-        answer = _once(
-            shopper,
-            address,
-            key,
-            fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None),
-            lambda: claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=now, terms=terms),
-        )
-        attempt.answered(status=answer.status, replayed=answer.replayed)
+    with claim_counted(channel=ClaimChannel.WEB, coupon=coupon.public_id) as counted:
+        _count(shopper, address)
+        return _claim_or_queue(counted, shopper, coupon, key, now, terms)
+
+
+def _claim_or_queue(
+    counted: CountedTry, shopper: User, coupon: Coupon, key: str, now: datetime, terms: ChosenTerms | None
+) -> Ticket | None:
+    request_fingerprint = fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None)
+    queued = queued_coupon(public_id=coupon.public_id) if coupon.is_queued and terms is None else None
+    with _as_a_click():
+        attempt = _attempt(shopper, key, request_fingerprint)
+        if queued is None:
+            answer = claim_create_once(
+                attempt=attempt,
+                shopper=shopper,
+                coupon=coupon,
+                channel=ClaimChannel.WEB,
+                now=now,
+                answer=_answer_of_claim,
+                terms=terms,
+            )
+            counted.answered(status=answer.status, replayed=answer.replayed)
+            return None
+        ticket = _ticket_once(queued, shopper, attempt)
+        if ticket is not None:
+            counted.answered(status=202, replayed=ticket.is_repeated)
+            return ticket if ticket.state == TicketState.WAITING else None
+
+        def claim() -> Answer:
+            return _answer_of_claim(
+                claim_without_queue(queued=queued, shopper=shopper, attempt=attempt, channel=ClaimChannel.WEB, now=now)
+            )
+
+        answer = run_once(attempt=attempt, action=claim)
+        counted.answered(status=answer.status, replayed=answer.replayed)
+    return None
+
+
+def _ticket_once(queued: QueuedCoupon, shopper: User, attempt: Attempt) -> Ticket | None:
+    ticket = ticket_take(queued=queued, shopper=shopper, attempt=attempt)
+    if ticket is not None and ticket.refusal is not None:
+        raise ticket.refusal
+    return ticket
 
 
 def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: datetime) -> None:
@@ -74,9 +115,9 @@ def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: da
         with few_wrong_codes(shopper=shopper, address=address):
             return claim_create_by_code(shopper=shopper, text=text, channel=ClaimChannel.CODE, now=now)
 
-    with claim_counted(channel=ClaimChannel.CODE) as attempt:
+    with claim_counted(channel=ClaimChannel.CODE) as counted:
         answer = _once(shopper, address, key, fingerprint("code", normalize_code(text)), claim)
-        attempt.answered(status=answer.status, replayed=answer.replayed)
+        counted.answered(status=answer.status, replayed=answer.replayed)
 
 
 def grab_once(*, shopper: User, packet: RedPacket, address: str, key: str, now: datetime) -> None:
@@ -112,16 +153,22 @@ def enter_once(*, shopper: User, lottery: Lottery, address: str, key: str, now: 
 
 
 def _once(shopper: User, address: str, key: str, request_fingerprint: str, claim: Callable[[], Claim]) -> Answer:
-    return _answer_once(
-        shopper, address, key, request_fingerprint, lambda: Answer(201, {"claim": str(claim().public_id)})
-    )
+    return _answer_once(shopper, address, key, request_fingerprint, lambda: _answer_of_claim(claim()))
+
+
+def _answer_of_claim(claim: Claim) -> Answer:
+    return Answer(201, {"claim": str(claim.public_id)})
 
 
 def _answer_once(
     shopper: User, address: str, key: str, request_fingerprint: str, action: Callable[[], Answer]
 ) -> Answer:
-    keep_rate("claims", {"shopper": shopper.pk, "address": network_of(address)})
+    _count(shopper, address)
     return click_once(shopper, key, request_fingerprint, action)
+
+
+def _count(shopper: User, address: str) -> None:
+    keep_rate("claims", {"shopper": shopper.pk, "address": network_of(address)})
 
 
 def click_once(shopper: User, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> Answer:
@@ -130,14 +177,23 @@ def click_once(shopper: User, key: str, request_fingerprint: str, action: Callab
     Raises:
         ClickInFlight, PageTooOld, Busy, and the errors of the action.
     """
+    with _as_a_click():
+        return run_once(attempt=_attempt(shopper, key, request_fingerprint), action=action)
+
+
+def _attempt(shopper: User, key: str, request_fingerprint: str) -> Attempt:
+    return Attempt.of(
+        caller=f"user:{shopper.pk}",
+        # Apart from the keys that the shopper's scripts send to the API.
+        key=f"page:{key}" if key else None,
+        fingerprint=request_fingerprint,
+    )
+
+
+@contextmanager
+def _as_a_click() -> Iterator[None]:
     try:
-        return run_once(
-            caller=f"user:{shopper.pk}",
-            # Apart from the keys that the shopper's scripts send to the API.
-            key=f"page:{key}" if key else None,
-            request_fingerprint=request_fingerprint,
-            action=action,
-        )
+        yield
     except IdempotencyInFlight as error:
         raise ClickInFlight from error
     except (IdempotencyKeyMissing, IdempotencyKeyReused) as error:

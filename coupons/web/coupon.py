@@ -16,12 +16,15 @@ from django.views.decorators.vary import vary_on_headers
 from config.kernel.addresses import client_address
 from config.kernel.clock import database_now
 from config.kernel.errors import Busy, DomainError, NotFound, Throttled
+from coupons.enums import TicketState
 from coupons.models import Coupon
 from coupons.selectors.coupon_page import coupon_shown
+from coupons.selectors.queued import ticket_refused_lately
+from coupons.services.queueing import Ticket, refusal_of_answer, ticket_read
 from coupons.web.claiming import claim_once
 from coupons.web.conditions import terms_of
 from coupons.web.fitting import chosen_terms, fit_form
-from coupons.web.tickets import coupon_ticket
+from coupons.web.tickets import CouponTicket, coupon_ticket
 from users.forms import OneTimeAddressForm
 from users.models import User
 from users.web.people import shopper_of, to_sign_in, wants_fragment
@@ -35,16 +38,18 @@ REFUSED = 409
 def coupon(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """A coupon with all its conditions; htmx gets the ticket alone, such as when its time has come."""
     now = database_now()
-    found = _coupon_or_404(public_id, shopper_of(request), now)
+    shopper = shopper_of(request)
+    found = _coupon_or_404(public_id, shopper, now)
     if wants_fragment(request):
         return _ticket(request, found, now, is_page="on_page" in request.GET)
-    ticket = coupon_ticket(found, now=now)
+    ticket = coupon_ticket(found, now=now, shopper=shopper)
     context = {
         "now": now,
         "ticket": ticket,
         "terms": terms_of(found),
         "is_page": True,
-        "quick": OneTimeAddressForm() if ticket.can_claim and shopper_of(request) is None else None,
+        "quick": OneTimeAddressForm() if ticket.can_claim and shopper is None else None,
+        "refusal": _refusal_unseen(ticket, shopper, now),
         "fit": fit_form(found) if ticket.standing == "fit" else None,
     }
     return render(request, "coupons/coupon.html", context)
@@ -58,10 +63,10 @@ def claim(request: HttpRequest, public_id: UUID) -> HttpResponse:
     wanted = _coupon_or_404(public_id, shopper, now)
     if shopper is None:
         return to_sign_in(request, back_to=wanted.get_absolute_url())
-    refusal = ""
+    refusal, place = "", None
     try:
         terms = chosen_terms(request.POST)
-        claim_once(
+        place = claim_once(
             shopper=shopper,
             coupon=wanted,
             address=client_address(request),
@@ -75,22 +80,71 @@ def claim(request: HttpRequest, public_id: UUID) -> HttpResponse:
         refusal = error.sentence
     if wants_fragment(request):
         fresh = _coupon_or_404(public_id, shopper, now)
-        return _ticket(request, fresh, now, refusal=refusal, is_page="on_page" in request.POST)
+        return _ticket(request, fresh, now, refusal=refusal, is_page="on_page" in request.POST, place=place)
     if refusal:
         messages.error(request, refusal)
+    elif place is not None:
+        messages.info(request, queued_words(place))
     else:
         messages.success(request, _("It is yours! You find it in your wallet."))
     return redirect(wanted)
 
 
+@require_safe
+@never_cache
+def queue(request: HttpRequest, public_id: UUID, ticket: UUID) -> HttpResponse:
+    """How a place in the queue stands: htmx asks again and again, and gets the coupon's ticket with the answer."""
+    shopper = shopper_of(request)
+    now = database_now()
+    found = _coupon_or_404(public_id, shopper, now)
+    if shopper is None or not wants_fragment(request):
+        return redirect(found)
+    is_page = "on_page" in request.GET
+    try:
+        place = ticket_read(ticket=ticket, shopper=shopper)
+    except NotFound as error:
+        raise Http404 from error
+    except Busy:
+        # The page keeps what it shows, and asks again.
+        return HttpResponse(status=204)
+    if place.state == TicketState.WAITING:
+        context = {"coupon": found, "place": place, "is_page": is_page}
+        return render(request, "coupons/partials/queue_place.html", context)
+    refusal = place.refusal.sentence if place.refusal is not None else ""
+    response = _ticket(request, found, now, refusal=refusal, is_page=is_page, is_answer=True)
+    response["HX-Retarget"] = f"#coupon-{public_id}"
+    return response
+
+
+def queued_words(place: Ticket) -> str:
+    """Returns what a shopper is told who has taken a place in a queue."""
+    return _("You are number %(position)s in the queue. Nothing is claimed yet.") % {"position": place.position}
+
+
+def _refusal_unseen(ticket: CouponTicket, shopper: User | None, now: datetime) -> str:
+    """Returns why a place in the queue came to nothing, for a shopper who comes back after the answer."""
+    if shopper is None or not ticket.coupon.is_queued or ticket.standing in ("queued", "open", "claimed"):
+        return ""
+    refused = ticket_refused_lately(coupon=ticket.coupon, shopper=shopper, now=now)
+    return "" if refused is None else refusal_of_answer(refused).sentence
+
+
 def _ticket(
-    request: HttpRequest, found: Coupon, now: datetime, *, refusal: str = "", is_page: bool = False
+    request: HttpRequest,
+    found: Coupon,
+    now: datetime,
+    *,
+    refusal: str = "",
+    is_page: bool = False,
+    is_answer: bool = False,
+    place: Ticket | None = None,
 ) -> HttpResponse:
     context = {
-        "ticket": coupon_ticket(found, now=now),
+        "ticket": coupon_ticket(found, now=now, shopper=shopper_of(request), place=place),
         "refusal": refusal,
+        "announcement": queued_words(place) if place is not None else "",
         "is_page": is_page,
-        "is_answer": request.method == "POST",
+        "is_answer": is_answer or request.method == "POST",
         "now": now,
     }
     return render(request, "coupons/partials/coupon_ticket.html", context, status=REFUSED if refusal else 200)

@@ -17,6 +17,7 @@ from config.kernel.errors import Busy, DomainError, NotFound, Throttled
 from coupons.models import Coupon
 from coupons.selectors.coupon_page import coupon_shown
 from coupons.web.claiming import claim_once
+from coupons.web.coupon import queued_words
 from coupons.web.tickets import coupon_ticket
 from users.models import User
 from users.web.one_time import OneTimeAddressView, OneTimeDigitsView, OneTimeFormView
@@ -60,7 +61,7 @@ class QuickClaimCodeView(QuickClaim, OneTimeDigitsView):
     def signed_in(self, user: User, public_id: UUID) -> HttpResponse:
         try:
             # A code is used once, so its id names this one attempt.
-            claim_once(
+            place = claim_once(
                 shopper=user,
                 coupon=self.coupon,
                 address=client_address(self.request),
@@ -71,6 +72,9 @@ class QuickClaimCodeView(QuickClaim, OneTimeDigitsView):
             raise
         except DomainError as error:
             messages.error(self.request, error.sentence)
+            return redirect(self.coupon)
+        if place is not None:
+            messages.info(self.request, queued_words(place))
             return redirect(self.coupon)
         messages.success(self.request, _("It is yours! You find it in your wallet."))
         return redirect("coupons:wallet")

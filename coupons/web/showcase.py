@@ -65,9 +65,10 @@ def showcase(request: HttpRequest) -> HttpResponse:
     now = database_now()
     categories = list(showcase_categories(now=now))
     wish = _read_wish(request, categories)
+    shopper = shopper_of(request)
     coupons = showcase_coupons(
         now=now,
-        shopper=shopper_of(request),
+        shopper=shopper,
         category_key=wish.category_key,
         benefit_type=wish.benefit_type,
         query=wish.query,
@@ -79,7 +80,7 @@ def showcase(request: HttpRequest) -> HttpResponse:
     context = {
         "now": now,
         "wish": wish,
-        "tickets": coupon_tickets(found[:PAGE_SIZE], now=now),
+        "tickets": coupon_tickets(found[:PAGE_SIZE], now=now, shopper=shopper),
         "next_address": wish.address(page=wish.page + 1) if len(found) > PAGE_SIZE and wish.page < LAST_PAGE else "",
     }
     if wants_fragment(request) and request.headers.get("HX-Target") == "more":

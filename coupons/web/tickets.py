@@ -11,8 +11,10 @@ from uuid import uuid4
 from config.kernel.clock import end_of_shop_day, shop_date
 from coupons.enums import ClaimState, CouponState, Handout
 from coupons.models import Claim, Coupon
+from coupons.services.queueing import Ticket, ticket_waiting
+from users.models import User
 
-Standing = Literal["open", "fit", "claimed", "sold_out", "scheduled", "code", "paused", "ended"]
+Standing = Literal["queued", "open", "fit", "claimed", "sold_out", "scheduled", "code", "paused", "ended"]
 RUNNING_OUT_PERCENT = 10
 # From here on a ticket counts the time that is left.
 COUNTDOWN_FROM = timedelta(days=3)
@@ -32,6 +34,8 @@ class CouponTicket:
     # Known on the coupon's own page.
     waiting_position: int | None
     key: str
+    # In the queue of a coupon in queued mode.
+    place: Ticket | None = None
 
     @property
     def can_claim(self) -> bool:
@@ -73,8 +77,17 @@ class ClaimTicket:
         return self.state not in {ClaimState.AVAILABLE, ClaimState.LOCKED}
 
 
-def coupon_ticket(coupon: Coupon, *, now: datetime) -> CouponTicket:
-    """Returns the ticket of a coupon that carries the facts of `coupons.selectors.showcase.with_ticket_facts`."""
+def coupon_ticket(
+    coupon: Coupon, *, now: datetime, shopper: User | None = None, place: Ticket | None = None
+) -> CouponTicket:
+    """Returns the ticket of a coupon that carries the facts of `coupons.selectors.showcase.with_ticket_facts`.
+
+    Args:
+        shopper: whose place in the coupon's queue is looked up, if it has one.
+        place: that place, where it is known.
+    """
+    if place is None and shopper is not None and coupon.is_queued:
+        place = ticket_waiting(coupon=coupon, shopper=shopper)
     remaining: int | None = coupon.remaining  # type: ignore[attr-defined]  # annotated
     claimed: int = coupon.claimed_by_shopper  # type: ignore[attr-defined]  # annotated
     is_waiting: bool = coupon.is_waited_for_by_shopper  # type: ignore[attr-defined]  # annotated
@@ -86,7 +99,7 @@ def coupon_ticket(coupon: Coupon, *, now: datetime) -> CouponTicket:
         percent = 100 if not remaining else min(99, -(-100 * (released - remaining) // released))
     return CouponTicket(
         coupon=coupon,
-        standing=_standing(coupon, 0 if is_waiting else remaining, claimed, now),
+        standing="queued" if place is not None else _standing(coupon, 0 if is_waiting else remaining, claimed, now),
         claimed=claimed,
         remaining=remaining,
         percent_claimed=percent,
@@ -94,12 +107,13 @@ def coupon_ticket(coupon: Coupon, *, now: datetime) -> CouponTicket:
         is_waiting=is_waiting,
         waiting_position=getattr(coupon, "waiting_position", None),
         key=str(uuid4()),
+        place=place,
     )
 
 
-def coupon_tickets(coupons: Iterable[Coupon], *, now: datetime) -> list[CouponTicket]:
+def coupon_tickets(coupons: Iterable[Coupon], *, now: datetime, shopper: User | None = None) -> list[CouponTicket]:
     """Returns the tickets of many coupons without a further query."""
-    return [coupon_ticket(coupon, now=now) for coupon in coupons]
+    return [coupon_ticket(coupon, now=now, shopper=shopper) for coupon in coupons]
 
 
 def claim_tickets(claims: Iterable[Claim], *, now: datetime) -> list[ClaimTicket]:

@@ -7,6 +7,7 @@ urlpatterns = [
     path("", showcase.showcase, name="showcase"),
     path("coupons/<uuid:public_id>/", coupon.coupon, name="coupon"),
     path("coupons/<uuid:public_id>/claim/", coupon.claim, name="claim"),
+    path("coupons/<uuid:public_id>/queue/<uuid:ticket>/", coupon.queue, name="queue"),
     path("coupons/<uuid:public_id>/quick/", quick_claim.QuickClaimView.as_view(), name="quick_claim"),
     path("coupons/<uuid:public_id>/quick/code/", quick_claim.QuickClaimCodeView.as_view(), name="quick_claim_code"),
     path("coupons/<uuid:public_id>/waiting/join/", waiting.join, name="waiting_join"),

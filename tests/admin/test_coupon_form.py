@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from coupons.models import Budget, Coupon, Envelope, ScopeEntry, Tier
 from tests import factories
-from tests.admin.test_coupons import new_coupon, page_of
+from tests.admin.coupon_pages import new_coupon, page_of
 
 ADD = "admin:coupons_coupon_add"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ from tests.factories import (
     make_product,
     make_shopper,
 )
+from tests.figures import Figures
+from tests.forms import rounds
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +35,10 @@ def copy_of(client: APIClient) -> APIClient:
     copy = APIClient()
     copy.credentials(**client._credentials)
     return copy
+
+
+def post_by_copy(client: APIClient, *arguments: Any, **named: Any) -> Any:
+    return post(copy_of(client), *arguments, **named)
 
 
 def rush_until_answered(call: Callable[[], Any], *, times: int) -> list[Any]:
@@ -47,17 +54,21 @@ def rush_until_answered(call: Callable[[], Any], *, times: int) -> list[Any]:
 @pytest.mark.django_db(transaction=True)
 class TestAHundredAtOnce:
     @pytest.mark.reliability(13)
-    def test_the_same_key_has_one_effect_and_one_answer(self) -> None:
-        coupon, shopper, client = make_coupon(limit_per_shopper=1_000), make_shopper(), integrator_client()
-        body = {"coupon": str(coupon.public_id), "shopper": str(shopper.public_id)}
+    def test_the_same_key_has_one_effect_and_one_answer(self, figures: Figures) -> None:
+        times = rounds(short=1, long=20)
+        for number in range(times):
+            coupon, shopper, client = make_coupon(limit_per_shopper=1_000), make_shopper(), integrator_client()
+            body = {"coupon": str(coupon.public_id), "shopper": str(shopper.public_id)}
+            ask = partial(post_by_copy, client, "claims", body, key=f"once-{number}")
 
-        answers = rush_until_answered(lambda: post(copy_of(client), "claims", body, key="once"), times=100)
+            answers = rush_until_answered(ask, times=100)
 
-        assert {answer.status_code for answer in answers} == {201}
-        assert len({answer.content for answer in answers if answer.get("Idempotency-Replayed")}) == 1
-        assert {answer.json()["id"] for answer in answers} == {str(Claim.objects.get().public_id)}
-        assert sum(answer.get("Idempotency-Replayed") is None for answer in answers) == 1
-        assert coupon.stock.remaining() == 99
+            assert {answer.status_code for answer in answers} == {201}
+            assert len({answer.content for answer in answers if answer.get("Idempotency-Replayed")}) == 1
+            assert {answer.json()["id"] for answer in answers} == {str(Claim.objects.get(coupon=coupon).public_id)}
+            assert sum(answer.get("Idempotency-Replayed") is None for answer in answers) == 1
+            assert coupon.stock.remaining() == 99
+        figures.note(13, "one key, 100 calls at once", rounds=times, acknowledged=times, doubled=0)
 
     @pytest.mark.reliability(13)
     def test_control_without_a_common_key_each_call_has_its_effect(self) -> None:
@@ -105,15 +116,43 @@ class TestAHundredAtOnce:
         assert len({answer.json()["placed_at"] for answer in answers}) == 1
 
     @pytest.mark.reliability(17)
-    def test_a_refund_that_is_sent_fifty_times_gives_back_once(self) -> None:
+    def test_a_refund_that_is_sent_fifty_times_gives_back_once(self, figures: Figures) -> None:
+        times, client = rounds(short=1, long=20), integrator_client()
+        for _round in range(times):
+            claim = make_claim()
+            order = lock(client, claim)
+            post(client, f"orders/{order}/redeem")
+
+            answers = rush([partial(post_by_copy, client, f"orders/{order}/refund")] * 50, threads=30)
+
+            assert sorted(answer.status_code for answer in answers) == [200, *[409] * 49]
+            assert claim.entries.filter(reason="order_refunded").count() == 1
+        figures.note(17, "one refund sent 50 times", rounds=times, acknowledged=times, doubled=0)
+
+    @pytest.mark.reliability(17)
+    def test_a_release_that_is_sent_fifty_times_gives_back_once(self) -> None:
         client, claim = integrator_client(), make_claim()
         order = lock(client, claim)
-        post(client, f"orders/{order}/redeem")
 
-        answers = rush([lambda: post(copy_of(client), f"orders/{order}/refund")] * 50, threads=30)
+        answers = rush([lambda: post(copy_of(client), f"orders/{order}/release")] * 50, threads=30)
 
         assert sorted(answer.status_code for answer in answers) == [200, *[409] * 49]
-        assert claim.entries.filter(reason="order_refunded").count() == 1
+        assert claim.entries.filter(reason="order_released").count() == 1
+
+    @pytest.mark.reliability(15)
+    def test_one_key_of_two_callers_at_once_is_two_writes(self, figures: Figures) -> None:
+        times = rounds(short=3, long=100)
+        clients = [integrator_client(), integrator_client()]
+        for number in range(times):
+            coupon = make_coupon()
+            bodies = [{"coupon": str(coupon.public_id), "shopper": str(make_shopper().public_id)} for _ in clients]
+            calls = [
+                partial(post, copy_of(client), "claims", body, key=f"shared-{number}")
+                for client, body in zip(clients, bodies, strict=True)
+            ]
+            assert [answer.status_code for answer in rush(calls)] == [201, 201]
+            assert coupon.claims.count() == 2
+        figures.note(15, "one key of two callers at once", rounds=times, acknowledged=2 * times, lost=0)
 
     @pytest.mark.reliability(18)
     def test_the_answer_is_the_same_after_a_restart(self) -> None:

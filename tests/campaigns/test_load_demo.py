@@ -101,7 +101,8 @@ def test_the_showcase_has_a_coupon_of_every_kind():
     run()
     now = database_now()
     coupons = list(showcase_coupons(now=now))
-    assert len(coupons) == 32
+    assert len(coupons) == 33
+    assert sum(coupon.is_queued for coupon in coupons) == 1
     assert {coupon.state(now) for coupon in coupons} == {CouponState.LIVE, CouponState.SCHEDULED}
     assert {coupon.benefit_type for coupon in coupons} == set(BenefitType)
     assert {coupon.audience for coupon in coupons} == {"everyone", "new_shoppers", "tagged"}

@@ -3,44 +3,63 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Barrier
 from typing import Any
 
 from django.db import connection, connections
 
-PATIENCE = 120  # seconds; a crowd that takes longer is stuck
+from tests.forms import rounds
+
+PATIENCE = rounds(short=120, long=900)  # seconds; a crowd that takes longer is stuck
+
+Call = Callable[[], Any]
+# The fixture `meet`: calls in, results out.
+Meet = Callable[..., list[Any]]
 
 
-def rush(calls: Iterable[Callable[[], Any]], *, threads: int = 30) -> list[Any]:
+def rush(calls: Iterable[Call], *, threads: int = 30) -> list[Any]:
     """Runs the calls on so many threads that all start at one moment.
 
     Returns:
         One result per call, in their order; the exception where a call raised one.
     """
-    jobs = list(enumerate(calls))
-    threads = min(threads, len(jobs))
-    results: list[Any] = [None] * len(jobs)
+    calls = list(calls)
+    with standing_crowd(min(threads, len(calls))) as rush_again:
+        return rush_again(calls)
+
+
+@contextmanager
+def standing_crowd(threads: int) -> Iterator[Callable[[Sequence[Call]], list[Any]]]:
+    """Gives a `rush` on threads that stay, and keep their connections, for as many rushes as the test wants."""
     start = Barrier(threads)
 
-    def work(mine: list[tuple[int, Callable[[], Any]]]) -> None:
-        try:
-            _wait_for_locks_as_long_as_it_takes()
-            start.wait(timeout=PATIENCE)
-            for number, call in mine:
-                try:
-                    results[number] = call()
-                # What a call raises is its result; the test looks at it.
-                except Exception as error:
-                    results[number] = error
-        finally:
-            connections.close_all()
+    def work(mine: Sequence[Call]) -> list[Any]:
+        start.wait(timeout=PATIENCE)
+        return [_result_of(call) for call in mine]
 
-    with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(work, jobs[part::threads]) for part in range(threads)]:
-            done.result(timeout=PATIENCE)
-    return results
+    def rush_again(calls: Sequence[Call]) -> list[Any]:
+        results: list[Any] = [None] * len(calls)
+        parts = [pool.submit(work, calls[part::threads]) for part in range(threads)]
+        for part, done in enumerate(parts):
+            results[part::threads] = done.result(timeout=PATIENCE)
+        return results
+
+    with ThreadPoolExecutor(threads, initializer=_wait_for_locks_as_long_as_it_takes) as pool:
+        try:
+            yield rush_again
+        finally:
+            rush_again([connections.close_all] * threads)
+
+
+def _result_of(call: Call) -> Any:
+    try:
+        return call()
+    # What a call raises is its result; the test looks at it.
+    except Exception as error:
+        return error
 
 
 def _wait_for_locks_as_long_as_it_takes() -> None:

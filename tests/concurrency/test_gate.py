@@ -173,20 +173,23 @@ def test_without_the_gate_so_many_at_a_time_ask_the_database(
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     settings.CLAIMS_WITHOUT_GATE = 3
     lock, inside, most = Lock(), 0, 0
-    original = claims_service._claim
 
-    def counting(**arguments: Any) -> Claim:
-        nonlocal inside, most
-        with lock:
-            inside += 1
-            most = max(most, inside)
-        try:
-            return original(**arguments)
-        finally:
+    def counting(original: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **more: Any) -> Any:
+            nonlocal inside, most
             with lock:
-                inside -= 1
+                inside += 1
+                most = max(most, inside)
+            try:
+                return original(*arguments, **more)
+            finally:
+                with lock:
+                    inside -= 1
 
-    monkeypatch.setattr(claims_service, "_claim", counting)
+        return counted
+
+    for way in ("grant_at_once", "_claim"):
+        monkeypatch.setattr(claims_service, way, counting(getattr(claims_service, way)))
     coupon = factories.make_coupon(stock=200, bucket_count=16)
     results = rush([partial(claim, coupon, shopper) for shopper in crowd_of(60)], threads=30)
     assert set(tally(results)) <= {"done", "Busy"}

@@ -15,14 +15,18 @@ from coupons.services.expiry import release_expired_locks
 from coupons.services.orders import order_edit, order_lock, order_redeem, order_refund, order_release, redeeming
 from coupons.services.orders.pricing import price_again
 from tests import factories
-from tests.concurrency.crowd import MeetingPoint, rush, tally
+from tests.concurrency.crowd import Meet, MeetingPoint, rush, tally
 from tests.coupons.orders import lock, make_promotion
 from tests.factories import NOW, cart_item
+from tests.figures import Figures
+from tests.forms import rounds
 from tests.invariants import assert_budget_holds, assert_invariants, assert_order_adds_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROUNDS = 10
+PAIRS = rounds(short=10, long=1000)
+SPENDING = rounds(short=1, long=20)
+APPLYING = rounds(short=1, long=50)
 
 
 def locked_orders(coupon: Coupon, count: int) -> list[Order]:
@@ -65,7 +69,14 @@ class TestAFirstOrder:
 
 class TestBudgets:
     @pytest.mark.reliability(4)
-    def test_fifty_orders_paid_at_once_spend_it_to_the_last_cent(self) -> None:
+    def test_fifty_orders_paid_at_once_spend_it_to_the_last_cent(self, figures: Figures) -> None:
+        for _round in range(SPENDING):
+            self.pay_fifty()
+        figures.note(
+            4, "a budget for 20 orders, 50 paid at once", rounds=SPENDING, acknowledged=SPENDING * 20, oversold=0
+        )
+
+    def pay_fifty(self) -> None:
         coupon, budget = factories.make_coupon(amount_off=3_33), factories.make_budget(cap=20 * 3_33 + 3_32)
         coupon.budgets.add(budget)
         orders = locked_orders(coupon, 50)
@@ -74,8 +85,8 @@ class TestBudgets:
         budget.refresh_from_db()
         assert budget.spent == 20 * 3_33
         assert_budget_holds(budget)
-        assert Redemption.objects.count() == 20
-        assert Order.objects.filter(state=OrderState.LOCKED).count() == 30
+        assert Redemption.objects.filter(coupon=coupon).count() == 20
+        assert Order.objects.filter(pk__in=[order.pk for order in orders], state=OrderState.LOCKED).count() == 30
         assert_invariants(coupon)
 
     @pytest.mark.reliability(4)
@@ -128,9 +139,9 @@ class TestBudgets:
         coupons[0].budgets.add(two)
         coupons[1].budgets.add(two)
         coupons[1].budgets.add(one)
-        orders = [order for coupon in coupons for order in locked_orders(coupon, ROUNDS)]
+        orders = [order for coupon in coupons for order in locked_orders(coupon, PAIRS)]
         results = rush([partial(order_redeem, order=order, now=NOW) for order in orders])
-        assert tally(results) == {"done": 2 * ROUNDS}
+        assert tally(results) == {"done": 2 * PAIRS}
         for budget in (one, two):
             assert_budget_holds(budget)
 
@@ -161,16 +172,14 @@ class TestRefunds:
         assert_invariants(claim.coupon)
 
     @pytest.mark.reliability(6)
-    def test_a_part_against_the_whole(self) -> None:
+    def test_a_part_against_the_whole(self, meet: Meet) -> None:
         product = factories.make_product()
-        for _number in range(ROUNDS):
+        for _number in range(PAIRS):
             claim = factories.make_claim()
             order = order_redeem(order=lock(claim.shopper, claim, items=[cart_item(product, 2)]), now=NOW)
-            rush(
-                [
-                    partial(order_refund, order=order, lines=[(1, 1)], now=NOW),
-                    partial(order_refund, order=order, now=NOW),
-                ]
+            meet(
+                partial(order_refund, order=order, lines=[(1, 1)], now=NOW),
+                partial(order_refund, order=order, now=NOW),
             )
             order.refresh_from_db()
             assert (order.state, order.refunded) == (OrderState.REFUNDED, order.payable)
@@ -192,7 +201,12 @@ class TestCash:
 
 class TestEditing:
     @pytest.mark.reliability(12)
-    def test_twenty_exclusive_coupons_put_on_one_order_at_once_leave_one(self) -> None:
+    def test_twenty_exclusive_coupons_put_on_one_order_at_once_leave_one(self, figures: Figures) -> None:
+        for _round in range(APPLYING):
+            self.put_twenty_on_one_order()
+        figures.note(12, "20 exclusive coupons put on one order", rounds=APPLYING, doubled=0, beside="1 on it, 19 free")
+
+    def put_twenty_on_one_order(self) -> None:
         shopper, product = factories.make_shopper(), factories.make_product()
         claims = [factories.make_claim(shopper=shopper, is_exclusive=True) for _ in range(20)]
         order = lock(shopper, items=[cart_item(product)])
@@ -227,13 +241,13 @@ class TestEditing:
         assert Claim.objects.filter(shopper=shopper, state=ClaimState.LOCKED).count() == 1
 
     @pytest.mark.reliability(6)
-    def test_editing_against_paying(self) -> None:
+    def test_editing_against_paying(self, meet: Meet) -> None:
         product = factories.make_product()
-        for _number in range(ROUNDS):
+        for _number in range(PAIRS):
             claim = factories.make_claim()
             order = lock(claim.shopper, claim, items=[cart_item(product)])
             edit = partial(order_edit, order=order, items=[cart_item(product, 2)], claim_ids=[], now=NOW)
-            rush([edit, partial(order_redeem, order=order, now=NOW)])
+            meet(edit, partial(order_redeem, order=order, now=NOW))
             order.refresh_from_db()
             claim.refresh_from_db()
             assert (order.state, order.payable, claim.state) in {
@@ -244,16 +258,16 @@ class TestEditing:
             assert_invariants(claim.coupon)
 
     @pytest.mark.reliability(6)
-    def test_editing_against_the_end_of_the_lock(self) -> None:
+    def test_editing_against_the_end_of_the_lock(self, meet: Meet) -> None:
         """Whoever comes first: an edit that renewed the lock is not undone by the job, nor by the next order."""
         product = factories.make_product()
-        for number in range(ROUNDS):
+        for number in range(PAIRS):
             claim = factories.make_claim()
             order = lock(claim.shopper, claim, items=[cart_item(product)])
             late = order.lock_expires_at
             edit = partial(order_edit, order=order, items=[cart_item(product)], claim_ids=[claim.public_id], now=late)
             again = partial(lock, claim.shopper, claim, items=[cart_item(product)], reference=f"B-{number}", now=late)
-            edited, other, _released = rush([edit, again, partial(release_expired_locks, now=late)])
+            edited, other, _released = meet(edit, again, partial(release_expired_locks, now=late))
             order.refresh_from_db()
             claim.refresh_from_db()
             if isinstance(edited, Order):
@@ -263,10 +277,10 @@ class TestEditing:
             assert_invariants(claim.coupon)
 
     @pytest.mark.reliability(10)
-    def test_two_orders_that_want_each_others_claims_never_deadlock(self) -> None:
+    def test_two_orders_that_want_each_others_claims_never_deadlock(self, meet: Meet) -> None:
         """Both locks are over, so that each edit may take what the other order forgot."""
         shopper, product = factories.make_shopper(), factories.make_product()
-        for _number in range(ROUNDS):
+        for _number in range(PAIRS):
             claims = [factories.make_claim(shopper=shopper) for _ in range(2)]
             orders = [lock(shopper, claim, items=[cart_item(product)]) for claim in claims]
             late = orders[1].lock_expires_at
@@ -274,15 +288,15 @@ class TestEditing:
                 partial(order_edit, order=order, items=[cart_item(product)], claim_ids=[claim.public_id], now=late)
                 for order, claim in zip(orders, reversed(claims), strict=True)
             ]
-            assert tally(rush(edits)) == {"done": 1, "WrongOrderState": 1}
+            assert tally(meet(*edits)) == {"done": 1, "WrongOrderState": 1}
 
     @pytest.mark.reliability(10)
-    def test_taking_the_claims_of_an_order_that_is_being_settled_never_deadlocks(self) -> None:
+    def test_taking_the_claims_of_an_order_that_is_being_settled_never_deadlocks(self, meet: Meet) -> None:
         shopper, product = factories.make_shopper(), factories.make_product()
-        for number in range(ROUNDS):
+        for number in range(PAIRS):
             claims = [factories.make_claim(shopper=shopper) for _ in range(4)]
             order = lock(shopper, *claims, items=[cart_item(product)])
             again = partial(lock, shopper, *reversed(claims), items=[cart_item(product)], reference=f"B-{number}")
             settle = order_release if number % 2 else order_redeem
-            results = rush([again, partial(settle, order=order, now=NOW)])
+            results = meet(again, partial(settle, order=order, now=NOW))
             assert set(tally(results)) <= {"done", "ClaimLocked", "AlreadyRedeemed"}

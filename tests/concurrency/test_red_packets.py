@@ -114,13 +114,13 @@ class TestTheGuardIsWhatHolds:
     def test_reading_without_a_lock_gives_one_share_to_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
         meeting = MeetingPoint(10)
 
-        def take_unlocked(packet: RedPacket) -> RedPacketShare:
+        def pick_unlocked(packet: RedPacket, _shopper: User) -> RedPacketShare:
             share = RedPacketShare.objects.free().filter(packet=packet).order_by("pk").first()
             meeting.wait()
             assert share is not None
             return share
 
-        monkeypatch.setattr(service, "_take_free", take_unlocked)
+        monkeypatch.setattr(service, "_pick_unheld", pick_unlocked)
         packet = lucky_packet()
         results = rush([partial(grab, packet, shopper) for shopper in crowd_of(10)], threads=10)
         assert tally(results) == {"done": 10}
@@ -150,7 +150,7 @@ class TestSingleMoments:
     def test_control_without_waiting_a_shopper_hears_sold_out_and_the_share_stays(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(service, "_take_after_waiting", lambda _packet: None)
+        monkeypatch.setattr(service, "_pick_after_waiting", lambda _packet, _shopper: None)
         packet = lucky_packet(share_count=1)
         with transaction.atomic():
             RedPacketShare.objects.select_for_update().get()

@@ -20,15 +20,12 @@ from config.env import BASE_DIR
 SET_UP = """
 import json, sys, django
 django.setup()
-from django.apps import apps
-from django.conf import settings
 from django.core.management import call_command
 from coupons.models import Claim
 from tests import factories
-settings.MIGRATION_MODULES = dict.fromkeys((app.label for app in apps.get_app_configs()), None)
 """
 CLAIM = """
-call_command("migrate", run_syncdb=True, verbosity=0)
+call_command("migrate", verbosity=0)
 client = factories.integrator_client()
 body = {
     "coupon": str(factories.make_coupon().public_id),

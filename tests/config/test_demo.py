@@ -1,4 +1,4 @@
-"""The demo's supervisor, on small real processes in the places of web, worker and beat."""
+"""The demo's supervisor, on small real processes in the places of web and worker."""
 
 import json
 import os
@@ -180,7 +180,7 @@ def test_a_process_that_keeps_failing_stops_the_demo_with_its_own_words(start: C
 
     assert platform.process.wait(SLOW_MACHINE_SECONDS) == 1
     log = platform.log.read_text()
-    assert "worker | no such table" in log
+    assert "worker  | no such table" in log
     assert "GAVE UP: worker failed 2 times in a row." in log
     assert "ALL READY" not in log
     assert platform.process_ids() == []

@@ -58,12 +58,12 @@ def test_compose_starts_everything_in_an_order_that_exists() -> None:
     compose = yaml.safe_load(text("compose.yaml"))
     services = compose["services"]
 
-    assert set(services) == {"migrate", "web", "worker", "beat", "postgres", "valkey", "rabbitmq"}
+    assert set(services) == {"migrate", "web", "worker", "granter", "beat", "postgres", "valkey", "rabbitmq"}
     for service in services.values():
         assert set(service.get("depends_on", {})) <= set(services)
         for volume in service.get("volumes", []):
             assert volume.partition(":")[0] in compose["volumes"]
-    for name in ("web", "worker", "beat"):
+    for name in ("web", "worker", "granter", "beat"):
         assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert services["postgres"]["image"].startswith("postgres:17")
 
@@ -82,7 +82,7 @@ def test_the_image_holds_every_package_and_no_demo() -> None:
     assert {"config/demo", "config/embedded"} <= set(ignored)
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "beat", "release"])
+@pytest.mark.parametrize("name", ["web", "worker", "granter", "beat", "release"])
 def test_the_process_list_names_every_process(name: str) -> None:
     assert re.search(rf"^{name}: \S", text("Procfile"), re.MULTILINE)
 

@@ -26,6 +26,7 @@ from coupons.gate import Entry, Gate, Word
 from coupons.gate import connection as gate_connection
 from coupons.gate import gate as gate_module
 from coupons.models import Claim, Coupon, DailyClaimCount
+from coupons.selectors.shelf import shelf
 from coupons.services import gate as gate_service
 from coupons.services import stock as stock_service
 from coupons.services.claims import claim_create, claim_create_by_code
@@ -340,7 +341,8 @@ class TestTurns:
 
     def test_who_finds_no_turn_is_told_when_to_come_back(self) -> None:
         coupon, shopper = hot_coupon(), factories.make_shopper()
-        with gate_service._turn_without_gate(), gate_service._turn_without_gate():
+        shelf.get(coupon.public_id)
+        with gate_service.turn_without_gate(), gate_service.turn_without_gate():
             refused, asked = refusal_of(lambda: claim(coupon, shopper))
         assert isinstance(refused, Busy)
         assert (refused.retry_after, asked) == (1, 0)

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 
 from config.kernel.errors import NotFound
-from coupons.enums import ClaimState, OrderState
-from coupons.errors import ClaimLocked, CouponRefused, QuoteChanged, WrongOrderState
+from coupons.enums import ClaimState, GiftState, OrderState
+from coupons.errors import ClaimLocked, ClaimNotUsable, CouponRefused, QuoteChanged, WrongOrderState
 from coupons.models import Claim, Order, Product
 from coupons.services.expiry import release_expired_locks
+from coupons.services.gifts import gift_offer
 from coupons.services.orders import order_edit, order_redeem, order_release
 from tests import factories
 from tests.coupons.orders import lock, make_promotion
@@ -118,6 +119,18 @@ def test_a_claim_on_an_order_whose_time_is_over_is(shopper: User, order: Order, 
     edit(order, product, elsewhere, now=forgotten.lock_expires_at)
     forgotten.refresh_from_db()
     assert forgotten.state == OrderState.RELEASED
+
+
+def test_a_claim_that_nobody_accepted_in_time_is_added(shopper: User, product: Product) -> None:
+    """As it goes on a new order: the job that gives it back need not have run."""
+    claim, order = factories.make_claim(shopper=shopper), lock(shopper)
+    gift = gift_offer(claim=claim, giver=shopper, message="", now=NOW)
+    with pytest.raises(ClaimNotUsable):
+        edit(order, product, claim)
+    edit(order, product, claim, now=gift.expires_at)
+    gift.refresh_from_db()
+    assert (states(claim), gift.state) == ([ClaimState.LOCKED], GiftState.EXPIRED)
+    assert_invariants(claim.coupon)
 
 
 def test_somebody_elses_claim_reads_like_none_at_all(outsider: User, order: Order, product: Product) -> None:

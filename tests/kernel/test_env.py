@@ -48,6 +48,18 @@ def test_sqlite_takes_its_write_lock_at_once(monkeypatch) -> None:
     assert "journal_mode=WAL" in options["init_command"]
 
 
+def test_postgresql_gets_limits_for_every_wait(monkeypatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://quan@localhost/quan")
+    settings = env.database()
+    assert settings["ENGINE"] == "config.kernel.postgresql"
+    assert settings["OPTIONS"] == {"options": "-c lock_timeout=3000 -c statement_timeout=0", "connect_timeout": 5}
+
+
+def test_the_address_may_say_how_long_to_try_to_connect(monkeypatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://quan@localhost/quan?connect_timeout=2")
+    assert env.database()["OPTIONS"]["connect_timeout"] == 2
+
+
 @pytest.mark.parametrize(("text", "value"), [("true", True), (" On ", True), ("1", True), ("no", False), ("0", False)])
 def test_true_and_false_are_read_as_people_write_them(monkeypatch, text: str, value: bool) -> None:
     monkeypatch.setenv("SOME_SWITCH", text)

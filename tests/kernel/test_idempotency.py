@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.kernel.errors import IdempotencyKeyMissing, IdempotencyKeyReused, NotFound
-from config.kernel.idempotency import Answer, delete_old_records, fingerprint, run_once
+from config.kernel.idempotency import Answer, Attempt, answer_known, delete_old_records, fingerprint, run_once
 from config.kernel.models import IdempotencyRecord
 from users.models import User
 
@@ -25,7 +25,8 @@ def create_shopper(name: str):
 
 
 def ask(name: str = "a", *, caller: str = "client:1", key: str | None = "k", body: str = "body") -> Answer:
-    return run_once(caller=caller, key=key, request_fingerprint=fingerprint(body), action=create_shopper(name))
+    attempt = Attempt.of(caller=caller, key=key, fingerprint=fingerprint(body))
+    return run_once(attempt=attempt, action=create_shopper(name))
 
 
 def test_a_repeated_request_gets_the_first_answer_and_has_no_second_effect() -> None:
@@ -56,9 +57,18 @@ def test_a_refused_request_does_not_burn_its_key() -> None:
         raise NotFound
 
     with pytest.raises(NotFound), transaction.atomic():
-        run_once(caller="client:1", key="k", request_fingerprint=fingerprint("body"), action=refuse)
+        run_once(attempt=Attempt("client:1", "k", fingerprint("body")), action=refuse)
     assert not User.objects.exists()
     assert ask("a").status == 201
+
+
+def test_an_answer_can_be_asked_for_without_running_anything() -> None:
+    attempt = Attempt("client:1", "k", fingerprint("body"))
+    assert answer_known(attempt) is None
+    first = ask("a")
+    assert answer_known(attempt) == Answer(first.status, first.body, replayed=True)
+    with pytest.raises(IdempotencyKeyReused):
+        answer_known(Attempt("client:1", "k", fingerprint("other body")))
 
 
 @pytest.mark.parametrize("key", [None, "", "a b", "ключ", "x" * 256, "a\n", "a\0"])

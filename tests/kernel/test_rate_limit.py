@@ -44,23 +44,23 @@ def rates(**changes: int) -> dict[str, dict[str, int]]:
 
 
 def test_a_full_bucket_gives_a_burst_and_then_says_when_the_next_token_is_there(some_buckets: Buckets) -> None:
-    assert [some_buckets.take("a", per_minute=3) for _try in range(3)] == [None] * 3
+    assert [some_buckets.take({"a": 3}) for _try in range(3)] == [None] * 3
     # A token comes every twenty seconds.
-    retry_after = some_buckets.take("a", per_minute=3)
+    retry_after = some_buckets.take({"a": 3})
     assert retry_after is not None
     assert 18 <= retry_after <= 20
-    assert some_buckets.take("b", per_minute=3) is None
+    assert some_buckets.take({"b": 3}) is None
 
 
 def test_who_is_refused_does_not_wait_longer_for_asking_on(some_buckets: Buckets) -> None:
-    some_buckets.take("a", per_minute=1)
-    waits = [some_buckets.take("a", per_minute=1) or 0 for _try in range(20)]
+    some_buckets.take({"a": 1})
+    waits = [some_buckets.take({"a": 1}) or 0 for _try in range(20)]
     assert all(57 <= wait <= 60 for wait in waits)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_fifty_at_once_exactly_so_many_pass(some_buckets: Buckets) -> None:
-    answers = rush([partial(some_buckets.take, "crowd", per_minute=5)] * 50, threads=50)
+    answers = rush([partial(some_buckets.take, {"crowd": 5})] * 50, threads=50)
     assert answers.count(None) == 5
 
 
@@ -91,17 +91,17 @@ def test_control_a_throttle_that_reads_and_then_writes_lets_everybody_through() 
 
 @needs_redis
 def test_tokens_come_back_one_by_one() -> None:
-    assert [buckets.take("a", per_minute=2) for _try in range(3)][:2] == [None, None]
+    assert [buckets.take({"a": 2}) for _try in range(3)][:2] == [None, None]
     redis = get_redis_connection("default")
     # Half a minute later.
     redis.set(f"{PREFIX}a", int(redis.get(f"{PREFIX}a")) - 30_000_000, keepttl=True)
-    assert buckets.take("a", per_minute=2) is None
-    assert buckets.take("a", per_minute=2) is not None
+    assert buckets.take({"a": 2}) is None
+    assert buckets.take({"a": 2}) is not None
 
 
 @needs_redis
 def test_a_bucket_that_is_full_again_is_forgotten() -> None:
-    buckets.take("a", per_minute=60)
+    buckets.take({"a": 60})
     assert 0 < get_redis_connection("default").pttl(f"{PREFIX}a") <= 1_000
 
 
@@ -116,7 +116,7 @@ def test_while_redis_is_away_each_process_counts_for_itself(settings: Settings) 
     }
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     mine = Buckets()
-    answers = [mine.take("a", per_minute=5) for _try in range(8)]
+    answers = [mine.take({"a": 5}) for _try in range(8)]
     assert answers[:5] == [None] * 5
     assert all(answers[5:])
 

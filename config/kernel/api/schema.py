@@ -111,7 +111,8 @@ def operation(
     """Describes one operation; adds the refusals that every operation of its kind has.
 
     Args:
-        response: the answer's serializer, or several by their status.
+        response: the answer's serializer, or several by their status; then `response_example` is one for each, or one
+            for all.
         refusals: an instance of each refusal of its own, with example data.
         idempotent: it takes an Idempotency-Key.
         integrators_only: a shopper's session is refused.
@@ -124,11 +125,10 @@ def operation(
     if request_example is not None:
         examples.append(OpenApiExample("Request", value=request_example, request_only=True))
     if response_example is not None:
-        examples.append(
-            OpenApiExample(
-                "Response", value=response_example, response_only=True, status_codes=[str(each) for each in responses]
-            )
-        )
+        has_each = isinstance(response_example, dict) and response_example.keys() == responses.keys()
+        for each in responses:
+            value = response_example[each] if has_each else response_example
+            examples.append(OpenApiExample("Response", value=value, response_only=True, status_codes=[str(each)]))
     return extend_schema(
         operation_id=id,
         tags=[tag],

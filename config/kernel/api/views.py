@@ -19,7 +19,7 @@ from config.kernel.api.callers import Caller, caller_of
 from config.kernel.api.pagination import NewestFirstPagination
 from config.kernel.api.permissions import ScopedOrSelf
 from config.kernel.api.throttling import CallerThrottle
-from config.kernel.idempotency import Answer, fingerprint, run_once
+from config.kernel.idempotency import Answer, Attempt, fingerprint, run_once
 
 REPLAYED_HEADER = "Idempotency-Replayed"
 # Read by the paginators.
@@ -76,17 +76,26 @@ class ApiView(GenericAPIView):
         return self.get_paginated_response(serializer_class(page, many=True, context=context).data)
 
     def answer_once(self, validated: Any, action: Callable[[], Answer]) -> Response:
-        """Does a write at most once under the caller's Idempotency-Key.
+        """Does a write at most once under the caller's Idempotency-Key; `validated` as for `attempt`."""
+        return self.respond(run_once(attempt=self.attempt(validated), action=action))
+
+    def attempt(self, validated: Any) -> Attempt:
+        """Returns this call as an attempt under the caller's Idempotency-Key.
 
         Args:
             validated: the body as it was understood; with method and path it tells a retry from another request.
+
+        Raises:
+            IdempotencyKeyMissing: it came without.
         """
-        answer = run_once(
+        return Attempt.of(
             caller=self.caller.id,
             key=self.request.headers.get("Idempotency-Key"),
-            request_fingerprint=fingerprint(self.request.method, self.request.path, validated),
-            action=action,
+            fingerprint=fingerprint(self.request.method, self.request.path, validated),
         )
+
+    def respond(self, answer: Answer) -> Response:
+        """Answers a write; says whether it was answered before."""
         headers = {REPLAYED_HEADER: "true"} if answer.replayed else {}
         return Response(answer.body, status=answer.status, headers=headers)
 

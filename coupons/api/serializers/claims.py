@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.kernel.api.fields import IdField, MomentField, MoneyField, TextField, WholeNumberField
-from config.kernel.api.serializers import StrictSerializer
+from config.kernel.api.serializers import StrictSerializer, represent
 from coupons.api.serializers.catalogue import CouponSummarySerializer
 from coupons.enums import ClaimChannel, ClaimState
 from coupons.errors import TermsFixed
@@ -60,9 +61,7 @@ class ClaimSerializer(serializers.Serializer):
     """A coupon held by a shopper; needs `now` in its context."""
 
     id = serializers.UUIDField(source="public_id")
-    coupon = CouponSummarySerializer(
-        source="coupon_as_held", help_text="With the terms of this claim where it has its own."
-    )
+    coupon = serializers.SerializerMethodField(help_text="With the terms of this claim where it has its own.")
     shopper = serializers.UUIDField(source="shopper.public_id")
     shopper_external_id = serializers.CharField(source="shopper.external_id", allow_null=True)
     state = serializers.SerializerMethodField()
@@ -72,6 +71,17 @@ class ClaimSerializer(serializers.Serializer):
     expires_at = MomentField()
     order = serializers.SerializerMethodField(help_text="The order that holds or used it.")
     terms = OwnTermsSerializer(source="*", help_text="Of this claim alone; null where the coupon's hold.")
+
+    @extend_schema_field(CouponSummarySerializer)
+    def get_coupon(self, claim: Claim) -> dict[str, Any]:
+        # A coupon from the shelf remembers how it was written, language by language.
+        written: dict[str, Any] | None = vars(claim.coupon).get("written")
+        if written is None or claim.has_own_terms:
+            return represent(CouponSummarySerializer, claim.coupon_as_held)
+        language = get_language() or ""
+        if language not in written:
+            written[language] = represent(CouponSummarySerializer, claim.coupon)
+        return written[language]
 
     @extend_schema_field(serializers.ChoiceField(choices=ClaimState.choices))
     def get_state(self, claim: Claim) -> str:

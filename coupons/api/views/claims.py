@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +12,16 @@ from rest_framework.response import Response
 
 from config.kernel.api.pagination import NewestFirstPagination
 from config.kernel.api.schema import operation
+from config.kernel.api.serializers import represent
 from config.kernel.api.views import REPLAYED_HEADER, ApiView
-from config.kernel.clock import database_now
+from config.kernel.clock import database_now, recent_database_now
 from config.kernel.errors import NotFound
-from config.kernel.idempotency import Answer
+from config.kernel.idempotency import Answer, run_once
 from coupons.api import examples
 from coupons.api.addresses import address_to_count
 from coupons.api.serializers.claims import ClaimCreateSerializer, ClaimQuerySerializer, ClaimSerializer
+from coupons.api.serializers.tickets import ClaimTicketSerializer
+from coupons.api.views.tickets import queue_of, ticket_response
 from coupons.counters import claim_counted
 from coupons.enums import ClaimChannel
 from coupons.errors import (
@@ -36,8 +40,9 @@ from coupons.errors import (
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim
 from coupons.selectors.holdings import claim_held, claims_held, coupon_known
-from coupons.services.claims import claim_create, claim_create_by_code
+from coupons.services.claims import claim_create_by_code, claim_create_once
 from coupons.services.code_guard import few_wrong_codes
+from coupons.services.queueing import claim_without_queue, ticket_take
 from users.api.whose import ShopperMissing, shopper_named, shopper_needed
 from users.errors import ShopperUnknown
 from users.models import User
@@ -74,13 +79,13 @@ class ClaimsView(ApiView):
         summary="Claim a coupon",
         description=(
             "Hands one claim of a coupon to a shopper, by the coupon's id or by a code. An acknowledged claim is "
-            "never lost; a retry under the same key is the same claim."
+            "never lost; a retry under the same key is the same claim. A coupon in queued mode answers 202 with a "
+            "ticket: nothing is won yet, and the ticket says soon what became of it."
         ),
         request=ClaimCreateSerializer,
         request_example={"coupon": examples.COUPON_ID, "shopper_external_id": "customer-1042"},
-        response=ClaimSerializer,
-        status=201,
-        response_example=examples.CLAIM,
+        response={201: ClaimSerializer, 202: ClaimTicketSerializer},
+        response_example={201: examples.CLAIM, 202: examples.CLAIM_TICKET},
         refusals=[
             SoldOut(),
             NotStarted(starts_at=TOMORROW),
@@ -99,12 +104,11 @@ class ClaimsView(ApiView):
         idempotent=True,
     )
     def post(self, request: Request) -> Response:
-        body, now = self.read_body(ClaimCreateSerializer), database_now()
+        body = self.read_body(ClaimCreateSerializer)
         shopper = shopper_needed(self.caller, body)
-        with claim_counted(channel=self._channel(body), coupon=body.get("coupon")) as attempt:
-            response = self.answer_once(
-                body, lambda: Answer(201, ClaimSerializer(self._claim(shopper, body, now), context={"now": now}).data)
-            )
+        channel = self._channel(body)
+        with claim_counted(channel=channel, coupon=body.get("coupon")) as attempt:
+            response = self._claim(body, shopper, channel)
             attempt.answered(status=response.status_code, replayed=REPLAYED_HEADER in response.headers)
             return response
 
@@ -113,14 +117,40 @@ class ClaimsView(ApiView):
             return ClaimChannel.CODE
         return ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB
 
-    def _claim(self, shopper: User, body: dict[str, Any], now: datetime) -> Claim:
+    def _claim(self, body: dict[str, Any], shopper: User, channel: ClaimChannel) -> Response:
+        attempt = self.attempt(body)
+        queued = queue_of(body)
+        if queued is not None:
+            ticket = ticket_take(queued=queued, shopper=shopper, attempt=attempt)
+            if ticket is not None:
+                return ticket_response(ticket, status=202)
+        now = recent_database_now()
+
+        def answer(claim: Claim) -> Answer:
+            return Answer(201, represent(ClaimSerializer, claim, now=now))
+
         if "code" in body:
-            with few_wrong_codes(shopper=shopper, address=address_to_count(self.caller, self.request)):
-                return claim_create_by_code(shopper=shopper, text=body["code"], channel=ClaimChannel.CODE, now=now)
-        channel = self._channel(body)
-        coupon = coupon_known(public_id=body["coupon"])
-        terms = ChosenTerms(**body["terms"]) if "terms" in body else None
-        return claim_create(shopper=shopper, coupon=coupon, channel=channel, now=now, terms=terms)
+            by_code = partial(self._claim_by_code, shopper, body["code"], now)
+            return self.respond(run_once(attempt=attempt, action=lambda: answer(by_code())))
+        if queued is not None:
+            at_once = partial(
+                claim_without_queue, queued=queued, shopper=shopper, attempt=attempt, channel=channel, now=now
+            )
+            return self.respond(run_once(attempt=attempt, action=lambda: answer(at_once())))
+        answered = claim_create_once(
+            attempt=attempt,
+            shopper=shopper,
+            coupon=coupon_known(public_id=body["coupon"]),
+            channel=channel,
+            now=now,
+            answer=answer,
+            terms=ChosenTerms(**body["terms"]) if "terms" in body else None,
+        )
+        return self.respond(answered)
+
+    def _claim_by_code(self, shopper: User, code: str, now: datetime) -> Claim:
+        with few_wrong_codes(shopper=shopper, address=address_to_count(self.caller, self.request)):
+            return claim_create_by_code(shopper=shopper, text=code, channel=ClaimChannel.CODE, now=now)
 
 
 class ClaimView(ApiView):

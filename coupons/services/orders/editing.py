@@ -15,6 +15,7 @@ from coupons.errors import WrongOrderState
 from coupons.models import Order
 from coupons.offers import CartItem
 from coupons.services.claim_states import claims_move
+from coupons.services.gifts import return_overdue_gifts
 from coupons.services.orders.locking import hold, refuse_above, refuse_unless_available
 from coupons.services.orders.pricing import price_order
 from coupons.services.orders.releasing import release_locked_order
@@ -49,6 +50,7 @@ def order_edit(
     """
     with busy_when_locked(), transaction.atomic():
         order = _take(order, claim_ids, now)
+        return_overdue_gifts(claim_ids=claim_ids, now=now)
         claims = take_claims(shopper=order.shopper, claim_ids=claim_ids, order=order)
         dropped = [claim for claim in claims if claim.public_id not in claim_ids]
         added = [claim for claim in claims if claim.order_id != order.pk]

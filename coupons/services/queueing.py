@@ -1,0 +1,308 @@
+"""Taking a place in the queue of a coupon, and how it stands. The places are served by `coupons.services.granting`."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from config.kernel.api.problems import json_value
+from config.kernel.clock import shop_date, start_of_shop_day
+from config.kernel.errors import Busy, DomainError, IdempotencyKeyReused, NotFound
+from config.kernel.idempotency import KEPT_FOR, Attempt
+from coupons.enums import ClaimChannel, CouponState, TicketState
+from coupons.errors import Ended, LimitReached, NotEligible, NotStarted, Paused, SoldOut, TermsNeeded, TicketLost
+from coupons.gate import GateAway, is_configured
+from coupons.models import Claim, ClaimTicket, Coupon
+from coupons.queue import Place, Queue, key_give_back, key_take, parse_ticket_id, ticket_id_of
+from coupons.selectors.queued import QueuedCoupon, coupon_public_id, queued_coupon_read, ticket_answered
+from coupons.services.claims import claim_create
+from coupons.services.gate import turn_without_gate
+from users.models import User
+
+# For so long a process relies on what it read of a coupon, in seconds, as the gate relies on a word.
+FRESH_SECONDS = 1.0
+KNOWN_COUPONS = 10_000
+# How often whoever waits should look: every second at the head of the queue, less often further back.
+PLACES_PER_SECOND = 5_000
+LONGEST_PAUSE_SECONDS = 10
+# A full queue needs this long to become noticeably shorter, in seconds.
+FULL_RETRY_SECONDS = 5
+
+REFUSALS: dict[str, type[DomainError]] = {
+    refusal.code: refusal for refusal in (Ended, LimitReached, NotEligible, NotStarted, Paused, SoldOut, TermsNeeded)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A place in a queue, as its holder sees it.
+
+    Attributes:
+        coupon: its public id.
+        position: from 1, while it waits.
+        retry_after: after how many seconds it is worth another look, while it waits.
+        claim: what it was answered with, where that was asked for.
+        refusal: why there is no claim.
+        is_repeated: whether the same request came before.
+    """
+
+    id: UUID
+    coupon: UUID
+    state: TicketState
+    position: int | None = None
+    retry_after: int | None = None
+    claim: Claim | None = None
+    refusal: DomainError | None = None
+    is_repeated: bool = False
+
+
+@dataclass(slots=True)
+class _Known:
+    """What this process remembers of a coupon for a moment: a queue, or that it has none."""
+
+    queued: QueuedCoupon | None
+    asked_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self.asked_at
+
+
+_known: dict[UUID, _Known] = {}
+
+
+def queued_coupon(*, public_id: UUID) -> QueuedCoupon | None:
+    """Returns a coupon in queued mode, as it was within the last second; None for any other.
+
+    One request in a second and process asks the database, so that a rush does not.
+    """
+    if not is_configured():
+        return None
+    known = _known.get(public_id)
+    if known is None or known.age >= FRESH_SECONDS:
+        known = _Known(queued_coupon_read(public_id=public_id))
+        if known.queued is not None:
+            try:
+                Queue(public_id).announce()
+            except GateAway:
+                # Nobody can take a place now; announced again before anybody can.
+                return known.queued
+        if len(_known) >= KNOWN_COUPONS:
+            _known.clear()
+        _known[public_id] = known
+    return known.queued
+
+
+def forget_queued_coupons() -> None:
+    """Makes this process ask anew which coupons have a queue."""
+    _known.clear()
+
+
+def ticket_take(*, queued: QueuedCoupon, shopper: User, attempt: Attempt) -> Ticket | None:
+    """Takes a place in the queue of a coupon, without the database.
+
+    The same caller and key is the same place. A shopper who waits already and may have no more is shown that place.
+
+    Args:
+        queued: from `queued_coupon`.
+        attempt: under which key.
+
+    Returns:
+        None when there is no queue at the moment: Redis is away, and the claim is made at once or not at all.
+
+    Raises:
+        IdempotencyKeyReused: as for every write.
+        NotStarted, Ended, Paused, SoldOut, LimitReached: as the database would say.
+        Busy: too many wait already.
+    """
+    coupon, now = queued.coupon, queued.now()
+    ticket = ticket_id_of(caller=attempt.caller, key=attempt.key, coupon_id=coupon.pk, shopper_id=shopper.pk)
+    state = coupon.state(now)
+    try:
+        known = key_take(caller=attempt.caller, key=attempt.key, fingerprint=attempt.fingerprint)
+        if known not in (None, attempt.fingerprint):
+            raise IdempotencyKeyReused
+        place = Queue(coupon.public_id).accept(
+            ticket=ticket,
+            shopper=shopper.pk,
+            is_open=state == CouponState.LIVE and shopper.is_active,
+            limit=coupon.limit_per_shopper,
+            now=now,
+            day=shop_date(now),
+        )
+        if place.outcome == "first":
+            Queue(coupon.public_id).announce()
+    except GateAway:
+        return None
+    if place.ticket is not None:
+        return replace(_ticket_of(place, place.ticket, coupon.public_id), is_repeated=place.outcome == "known")
+    # Whoever got one and asks again after the queue has forgotten it: the same request is the same ticket.
+    if place.claimed and (answered := ticket_answered(ticket=ticket)) is not None:
+        return replace(ticket_of_answer(answered), is_repeated=True)
+    if known is None:
+        with suppress(GateAway):
+            key_give_back(caller=attempt.caller, key=attempt.key)
+    raise _refusal_of(place, coupon, state, now)
+
+
+def ticket_read(*, ticket: UUID, shopper: User | None) -> Ticket:
+    """Returns how a ticket stands.
+
+    Args:
+        shopper: whose it has to be; None for the shop, which sees everybody's.
+
+    Raises:
+        NotFound: there is none, or it is not this shopper's.
+        Busy: Redis is away, and it had not been answered.
+    """
+    parsed = parse_ticket_id(ticket)
+    if parsed is None or (shopper is not None and not parsed.is_of(shopper.pk)):
+        raise NotFound
+    public_id = _public_id_of(parsed.coupon_id)
+    if public_id is None:
+        raise NotFound
+    place, is_away = None, not is_configured()
+    try:
+        if not is_away:
+            place = Queue(public_id).look(ticket, shopper=None if shopper is None else shopper.pk)
+    except GateAway:
+        is_away = True
+    if place is not None and place.state != TicketState.GRANTED:
+        return _ticket_of(place, ticket, public_id)
+    answered = ticket_answered(ticket=ticket, shopper=shopper)
+    if answered is not None:
+        return ticket_of_answer(answered)
+    if is_away:
+        raise Busy
+    return Ticket(id=ticket, coupon=public_id, state=TicketState.LOST, refusal=TicketLost())
+
+
+def ticket_waiting(*, coupon: Coupon, shopper: User) -> Ticket | None:
+    """Returns the place that a shopper has in a coupon's queue; None while Redis is away too."""
+    if not is_configured():
+        return None
+    try:
+        place = Queue(coupon.public_id).waiting_of(shopper.pk)
+    except GateAway:
+        return None
+    return None if place is None or place.ticket is None else _ticket_of(place, place.ticket, coupon.public_id)
+
+
+def claim_without_queue(
+    *, queued: QueuedCoupon, shopper: User, attempt: Attempt, channel: ClaimChannel, now: datetime
+) -> Claim:
+    """Claims at once what is queued for otherwise: Redis is away. Call it inside `run_once`.
+
+    The ticket of the same request is answered with the claim, in one transaction: if it waits in a queue that comes
+    back, nobody is granted a second one for it.
+
+    Raises:
+        The errors of `coupons.services.claims.claim_create`.
+        Busy: too many ask the database at once, or a granter has just answered the ticket.
+    """
+    # Read with its stock, as a claim takes it.
+    coupon = Coupon.objects.select_related("stock").get(pk=queued.coupon.pk)
+    ticket = ticket_id_of(caller=attempt.caller, key=attempt.key, coupon_id=coupon.pk, shopper_id=shopper.pk)
+    if (answered := ticket_answered(ticket=ticket)) is not None:
+        if answered.claim is not None:
+            return answered.claim
+        raise refusal_of_answer(answered)
+    # A hot coupon's claim waits for its turn by itself.
+    with transaction.atomic(), turn_without_gate() if coupon.stock.bucket_count == 1 else nullcontext():
+        claim = claim_create(shopper=shopper, coupon=coupon, channel=channel, now=now)
+        try:
+            ClaimTicket.objects.create(
+                pk=ticket, coupon=coupon, shopper=shopper, claim=claim, arrival=0, answered_at=now
+            )
+        except IntegrityError as error:
+            raise Busy from error
+    return claim
+
+
+def ticket_of_answer(answered: ClaimTicket) -> Ticket:
+    """Returns the ticket that an answer in the database belongs to."""
+    return Ticket(
+        id=answered.pk,
+        coupon=answered.coupon.public_id,
+        state=TicketState.REFUSED if answered.claim is None else TicketState.GRANTED,
+        claim=answered.claim,
+        refusal=refusal_of_answer(answered) if answered.claim is None else None,
+    )
+
+
+def refusal_of_answer(answered: ClaimTicket) -> DomainError:
+    """Returns the refusal that a ticket was answered with."""
+    return REFUSALS[answered.code](**answered.data)
+
+
+def refusal_data(refusal: DomainError) -> dict[str, object]:
+    """Returns what belongs to a refusal, as the API writes it."""
+    return {name: json_value(name, value) for name, value in refusal.data.items()}
+
+
+def tickets_delete_old(*, now: datetime) -> int:
+    """Deletes answers that nobody asks for any more; returns how many."""
+    return ClaimTicket.objects.answered_before(now - KEPT_FOR).delete()[0]
+
+
+def _ticket_of(place: Place, ticket: UUID, coupon: UUID) -> Ticket:
+    state = TicketState(place.state)
+    is_waiting = state == TicketState.WAITING
+    pause = min(LONGEST_PAUSE_SECONDS, -(-place.position // PLACES_PER_SECOND))
+    return Ticket(
+        id=ticket,
+        coupon=coupon,
+        state=state,
+        position=place.position if is_waiting else None,
+        retry_after=pause if is_waiting else None,
+        refusal=REFUSALS[place.code](**json.loads(place.data)) if state == TicketState.REFUSED else None,
+    )
+
+
+def _refusal_of(place: Place, coupon: Coupon, state: CouponState, now: datetime) -> DomainError:
+    match place.outcome:
+        case "full":
+            return Busy(retry_after=FULL_RETRY_SECONDS)
+        case "closed":
+            return _refusal_in(coupon, state)
+        case "not_started":
+            return NotStarted(starts_at=place.opens_at)
+        case "sold_out":
+            return SoldOut()
+        case "shopper":
+            return LimitReached(limit=place.number, scope="shopper")
+        case scope:
+            tomorrow = start_of_shop_day(shop_date(now) + timedelta(days=1))
+            return LimitReached(limit=place.number, scope=scope, resets_at=tomorrow)
+
+
+def _refusal_in(coupon: Coupon, state: CouponState) -> DomainError:
+    match state:
+        case CouponState.LIVE:
+            return NotEligible(reason="account_closed")
+        case CouponState.SCHEDULED:
+            return NotStarted(starts_at=coupon.claim_starts_at)
+        case CouponState.PAUSED:
+            return Paused()
+        case _:
+            return Ended()
+
+
+_public_ids: dict[int, UUID] = {}
+
+
+def _public_id_of(coupon_id: int) -> UUID | None:
+    known = _public_ids.get(coupon_id)
+    if known is None:
+        known = coupon_public_id(pk=coupon_id)
+        if known is not None:
+            if len(_public_ids) >= KNOWN_COUPONS:
+                _public_ids.clear()
+            _public_ids[coupon_id] = known
+    return known
