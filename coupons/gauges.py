@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 
 from django.db.models import Q
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from config.kernel.models import JobReport
 from coupons.enums import WaitingState
+from coupons.gate import is_configured
 from coupons.models import Coupon, WaitingEntry
+from coupons.queue import Queue, coupons_with_queues
+from coupons.selectors.queued import queued_coupons_live
 from coupons.selectors.showcase import remaining_stock
-from coupons.services.gate_reconciling import JOB, Drift
+from coupons.services import gate_reconciling, granting
+from coupons.services.gate_reconciling import Drift
 
 # Series that one page holds at most, whatever a shop publishes.
 COUPONS = 50
 # Rows that are counted at most: that it is many is all that matters then.
 MANY = 100_000
+# What becomes of places in queues, known from the start.
+QUEUE_OUTCOMES = ("granted", "sold_out", "limit_reached", "lost")
 
 
 def stock_gauges(now: datetime) -> Iterator[Metric]:
@@ -44,7 +51,7 @@ def stock_gauges(now: datetime) -> Iterator[Metric]:
 
 def gate_gauges(now: datetime) -> Iterator[Metric]:
     """What the last comparison of gates and database found, and when that was; nothing before the first."""
-    report = JobReport.objects.filter(job=JOB, figures_at__isnull=False).first()
+    report = JobReport.objects.filter(job=gate_reconciling.JOB, figures_at__isnull=False).first()
     if report is None or report.figures_at is None:
         return
     drift = GaugeMetricFamily(
@@ -65,4 +72,47 @@ def gate_gauges(now: datetime) -> Iterator[Metric]:
     )
 
 
-DATABASE_GAUGES = (stock_gauges, gate_gauges)
+def granter_gauges(now: datetime) -> Iterator[Metric]:
+    """What granters have reported: their processes have no page."""
+    report = JobReport.objects.filter(job=granting.JOB).first()
+    told = dict.fromkeys(QUEUE_OUTCOMES, 0) | ({} if report is None else report.figures)
+    failed = told.pop(granting.BATCHES_FAILED, 0)
+    answers = CounterMetricFamily(
+        "quan_queue_answers",
+        "Places in queues that were answered, by outcome: granted, the code of the refusal, or lost.",
+        labels=["outcome"],
+    )
+    for outcome, number in sorted(told.items()):
+        answers.add_metric([outcome], number)
+    yield answers
+    yield CounterMetricFamily("quan_queue_batches_failed", "Batches of places that could not be served.", value=failed)
+
+
+def queue_gauges(now: datetime) -> Iterator[Metric]:
+    """How the queues of coupons in queued mode stand; nothing without Redis, which knows it."""
+    labels = ["coupon", "title"]
+    length = GaugeMetricFamily(
+        "quan_queue_length",
+        f"Places in the queue of a coupon that wait for an answer, of at most {COUPONS} coupons.",
+        labels=labels,
+    )
+    oldest = GaugeMetricFamily(
+        "quan_queue_oldest_seconds", "For how long the first place of a queue has been waiting.", labels=labels
+    )
+    taken = GaugeMetricFamily(
+        "quan_queue_taken", "Places of a queue that a granter has taken and not answered yet.", labels=labels
+    )
+    if is_configured():
+        # The latest first; whoever has places stands among the announced, whether it is still live or not.
+        found = chain(reversed(coupons_with_queues()), reversed(queued_coupons_live(now=now)))
+        coupons = list(dict.fromkeys(found))[:COUPONS]
+        titles = dict(Coupon.objects.filter(public_id__in=coupons).values_list("public_id", "title_en"))
+        for coupon in coupons:
+            backlog, values = Queue(coupon).backlog(), [str(coupon), titles.get(coupon, "")]
+            length.add_metric(values, backlog.length)
+            oldest.add_metric(values, backlog.oldest_seconds)
+            taken.add_metric(values, backlog.taken)
+    yield from (length, oldest, taken)
+
+
+DATABASE_GAUGES = (stock_gauges, gate_gauges, granter_gauges, queue_gauges)

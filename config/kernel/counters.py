@@ -21,7 +21,7 @@ request_seconds = Histogram(
     "quan_http_request_seconds", "Time to answer, from the first middleware on.", ["view", "method"], buckets=SECONDS
 )
 throttled = Counter("quan_throttled", "Requests refused because somebody asked too fast.", ["rate", "by"])
-busy = Counter("quan_busy", "Writes refused with 503 because the database could not take them, by cause.", ["cause"])
+busy = Counter("quan_busy", "Writes refused with 503 because they could not be taken now, by cause.", ["cause"])
 idempotency = Counter(
     "quan_idempotency", "Writes that came again under a key: replayed, in flight, or with another body.", ["outcome"]
 )
@@ -43,6 +43,7 @@ BUSY_CAUSES = {
 }
 CONNECTION_LOST = "connection_lost"
 NO_TURN = "no_turn_without_gate"
+QUEUE_FULL = "queue_full"
 # A fixed list, since a visitor may send any word as method.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -50,7 +51,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 REMEMBERED = 2_048
 
 # Known from the start, so that a rate over them is 0 rather than nothing.
-for _cause in (*BUSY_CAUSES.values(), CONNECTION_LOST, NO_TURN):
+for _cause in (*BUSY_CAUSES.values(), CONNECTION_LOST, NO_TURN, QUEUE_FULL):
     busy.labels(_cause)
 for _outcome in ("replayed", "in_flight", "reused"):
     idempotency.labels(_outcome)

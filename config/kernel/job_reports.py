@@ -34,6 +34,21 @@ def note_figures(*, job: str, figures: Mapping[str, int], now: datetime) -> None
     _change(job, figures=dict(figures), figures_at=now)
 
 
+def note_more(*, job: str, numbers: Mapping[str, int], now: datetime) -> None:
+    """Adds to the figures of a job that runs all the time, in any number of processes.
+
+    Raises:
+        DatabaseError, InterfaceError: they were not added.
+    """
+    with transaction.atomic():
+        JobReport.objects.bulk_create([JobReport(job=job)], ignore_conflicts=True)
+        report = JobReport.objects.select_for_update().get(job=job)
+        for name, number in numbers.items():
+            report.figures[name] = report.figures.get(name, 0) + number
+        report.figures_at = now
+        report.save(update_fields=["figures", "figures_at"])
+
+
 def _change(job: str, **values: object) -> None:
     # A job whose report is lost has still done its work.
     try:

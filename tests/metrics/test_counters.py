@@ -89,6 +89,42 @@ class TestClaims:
         assert since.moved("quan_claims_total", channel="web", outcome="replayed") == 1
         assert since.moved("quan_claims_total", channel="code", outcome="code_invalid") == 1
 
+    def test_queued_is_not_granted(
+        self, since: Since, settings: Any, client: Client, shop_client: APIClient, shopper: User
+    ) -> None:
+        if not settings.REDIS_URL:
+            pytest.skip("needs Redis")
+        coupon = factories.make_coupon(is_queued=True)
+        for _time in range(2):
+            assert post(shop_client, "claims", body_of(coupon, shopper), key="same").status_code == 202
+        assert since.moved("quan_claims_total", channel="api", outcome="queued") == 1
+        assert since.moved("quan_claims_total", channel="api", outcome="replayed") == 1
+        client.force_login(factories.make_shopper())
+        for _time in range(2):
+            client.post(reverse("coupons:claim", args=[coupon.public_id]), {"key": "click"})
+        assert since.moved("quan_claims_total", channel="web", outcome="queued") == 1
+        assert since.moved("quan_claims_total", channel="web", outcome="replayed") == 1
+        assert since.moved("quan_idempotency_total", outcome="replayed") == 2
+        other = body_of(coupon, factories.make_shopper())
+        assert post(shop_client, "claims", other, key="same").status_code == 422
+        assert since.moved("quan_idempotency_total", outcome="reused") == 1
+        assert since.moved("quan_claims_total", outcome="granted") == 0
+
+    def test_a_full_queue_is_busy(
+        self, since: Since, settings: Any, shop_client: APIClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if not settings.REDIS_URL:
+            pytest.skip("needs Redis")
+        monkeypatch.setattr("coupons.queue.queue.MOST_PLACES", 1)
+        coupon = factories.make_coupon(is_queued=True)
+        statuses = [
+            post(shop_client, "claims", body_of(coupon, factories.make_shopper())).status_code for _time in range(2)
+        ]
+        assert statuses == [202, 503]
+        assert since.moved("quan_claims_total", channel="api", outcome="busy") == 1
+        assert since.moved("quan_busy_total", cause="queue_full") == 1
+        assert since.moved("quan_busy_total") == 1
+
     def test_the_line_of_the_request_says_what_came_of_it_and_no_more_lines_do(
         self, shop_client: APIClient, shopper: User
     ) -> None:
@@ -176,6 +212,18 @@ class TestRefusals:
         statuses = [shop_client.get("/api/v1/coupons").status_code for _time in range(3)]
         assert statuses == [200, 429, 429]
         assert since.moved("quan_throttled_total", rate="calls", by="key") == 2
+
+    def test_too_fast_by_the_second_of_those_who_are_counted(
+        self, settings: Any, shopper: User, coupon: Coupon, since: Since
+    ) -> None:
+        settings.RATE_LIMITS = {**settings.RATE_LIMITS, "claims": {"key": 1, "shopper": 60, "address": 1}}
+        client = Client(REMOTE_ADDR="203.0.113.77")
+        client.force_login(shopper)
+        for key in ("one", "two"):
+            client.post(reverse("coupons:claim", args=[coupon.public_id]), {"key": key})
+        assert since.moved("quan_throttled_total", rate="claims", by="address") == 1
+        assert since.moved("quan_throttled_total") == 1
+        assert since.moved("quan_claims_total", channel="web", outcome="throttled") == 1
 
     def test_wrong_codes(self, settings: Any, shopper_client: APIClient, since: Since) -> None:
         settings.WRONG_CODES_PER_SHOPPER = 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from threading import Event
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from celery import shared_task
 from django.core.cache import cache
-from django.db import connection
+from django.db import DatabaseError, connection
 from django_redis import get_redis_connection
 from prometheus_client.core import Metric
 
@@ -20,9 +22,13 @@ from config.kernel.job_reports import note_failure
 from config.kernel.models import JobReport
 from config.metrics import page
 from coupons import gauges
+from coupons.enums import ClaimChannel
 from coupons.gate import Gate
-from coupons.models import Claim, StockPolicy
+from coupons.models import Claim, Coupon, StockPolicy
+from coupons.queue import Queue
+from coupons.services import granting
 from coupons.services.gate_reconciling import reconcile_gates
+from coupons.services.granting import Granter
 from coupons.tasks import expire_claims
 from tests import factories
 from tests.metrics.scraping import scrape
@@ -94,6 +100,120 @@ class TestGates:
         settings.REDIS_URL = "redis://127.0.0.1:1/0"
         reconcile_gates(now=database_now())
         assert scrape(settings).value("quan_gate_unreconciled") == 1
+
+
+class TestQueues:
+    @pytest.fixture(autouse=True)
+    def _with_redis(self, settings: Any) -> None:
+        if not settings.REDIS_URL:
+            pytest.skip("needs Redis")
+
+    def queue_up(self, coupon: Coupon, shoppers: int) -> None:
+        for _shopper in range(shoppers):
+            Queue(coupon.public_id).accept(
+                ticket=uuid4(),
+                shopper=factories.make_shopper().pk,
+                is_open=True,
+                limit=1,
+                now=database_now(),
+                day=factories.NOW.date(),
+            )
+        Queue(coupon.public_id).announce()
+
+    def test_what_waits_and_what_is_taken(self, settings: Any) -> None:
+        coupon, empty, cold = open_now(is_queued=True), open_now(is_queued=True), open_now()
+        self.queue_up(coupon, 3)
+        names = {"coupon": str(coupon.public_id), "title": coupon.title_en}
+        seen = scrape(settings)
+        assert seen.value("quan_queue_length", **names) == 3
+        assert 0 < seen.value("quan_queue_oldest_seconds", **names) < 60
+        assert seen.value("quan_queue_taken", **names) == 0
+        assert seen.series("quan_queue_length", coupon=str(empty.public_id)) == [0.0]
+        assert seen.series("quan_queue_oldest_seconds", coupon=str(empty.public_id)) == [0.0]
+        assert seen.series("quan_queue_length", coupon=str(cold.public_id)) == []
+        assert seen.value("quan_scrape_failed") == 0
+        # A granter that died has taken two.
+        Queue(coupon.public_id).take("gone", 2)
+        seen = scrape(settings)
+        assert seen.value("quan_queue_taken", **names) == 2
+        assert seen.value("quan_queue_length", **names) == 3
+
+    def test_a_queue_that_is_over_shows_until_it_is_served(self, settings: Any) -> None:
+        now = database_now()
+        over = open_now(is_queued=True, claim_starts_at=now - timedelta(hours=2), claim_ends_at=now)
+        self.queue_up(over, 1)
+        assert scrape(settings).value("quan_queue_length", coupon=str(over.public_id)) == 1
+
+    def test_however_many_queues_there_are_the_page_stays_small(
+        self, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(gauges, "COUPONS", 2)
+        crowded = open_now(is_queued=True)
+        for _coupon in range(3):
+            open_now(is_queued=True)
+        self.queue_up(crowded, 1)
+        seen = scrape(settings)
+        assert len(list(seen.series("quan_queue_length"))) == 2
+        assert seen.series("quan_queue_length", coupon=str(crowded.public_id)) == [1.0]
+
+    def test_without_redis_there_are_none(self, settings: Any) -> None:
+        open_now(is_queued=True)
+        settings.REDIS_URL = ""
+        seen = scrape(settings)
+        assert seen.series("quan_queue_length") == []
+        assert seen.value("quan_scrape_failed", part="queue_gauges") == 0
+
+    def test_granters_report_what_they_answered(self, settings: Any) -> None:
+        assert scrape(settings).series("quan_queue_answers_total", outcome="granted") == [0.0]
+        coupon = open_now(is_queued=True, stock=2)
+        self.queue_up(coupon, 3)
+        Granter(consumer="one", stop=Event(), batch=2).drain()
+        Queue(coupon.public_id).accept(
+            ticket=uuid4(),
+            shopper=2**40,
+            is_open=True,
+            limit=1,
+            now=database_now(),
+            day=factories.NOW.date(),
+        )
+        Granter(consumer="another", stop=Event()).drain()
+        seen = scrape(settings)
+        assert seen.value("quan_queue_answers_total", outcome="granted") == 2
+        assert seen.value("quan_queue_answers_total", outcome="sold_out") == 1
+        assert seen.value("quan_queue_answers_total", outcome="lost") == 1
+        assert seen.value("quan_queue_answers_total") == 4
+        assert seen.value("quan_queue_batches_failed_total") == 0
+        assert Claim.objects.filter(channel=ClaimChannel.QUEUE).count() == 2
+
+    def test_a_batch_that_failed(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        coupon = open_now(is_queued=True)
+        self.queue_up(coupon, 1)
+
+        def broken(**arguments: object) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(granting, "batch_answer", broken)
+        Granter(consumer="one", stop=Event(), batch=2).drain()
+        seen = scrape(settings)
+        assert seen.value("quan_queue_batches_failed_total") == 1
+        # The one place was dropped after that.
+        assert seen.value("quan_queue_answers_total", outcome="lost") == 1
+
+    def test_what_could_not_be_reported_is_reported_later(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        coupon = open_now(is_queued=True)
+        granter = Granter(consumer="one", stop=Event())
+
+        def broken(**arguments: object) -> None:
+            raise DatabaseError
+
+        self.queue_up(coupon, 2)
+        with monkeypatch.context() as patched:
+            patched.setattr(granting, "note_more", broken)
+            assert granter.drain() == 2
+        assert scrape(settings).value("quan_queue_answers_total") == 0
+        self.queue_up(coupon, 1)
+        granter.drain()
+        assert scrape(settings).value("quan_queue_answers_total", outcome="granted") == 3
 
 
 class TestJobs:
