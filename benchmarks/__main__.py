@@ -57,7 +57,9 @@ def _options() -> argparse.Namespace:
         description="Claims per second through HTTP beside two baselines, then quotes and best combinations.",
     )
     parser.add_argument("--clients", type=int, nargs="+", default=[16, 64], help="connections at once (%(default)s)")
-    parser.add_argument("--targets", nargs="+", default=["a", "b", "c", "c1", "d"], help="keys of the table's lines")
+    parser.add_argument(
+        "--targets", nargs="+", default=["a", "b", "c", "c1", "d", "e"], help="keys of the table's lines"
+    )
     parser.add_argument("--seconds", type=float, default=2.5, help="length of one round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=6, help="rounds of each target (%(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="gunicorn's workers (%(default)s)")

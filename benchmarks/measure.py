@@ -34,6 +34,7 @@ class Target:
     bucket_count: int
     expected: str
     writes_claims: bool = True
+    is_queued: bool = False
 
 
 TARGETS = (
@@ -42,6 +43,7 @@ TARGETS = (
     Target("c", f"claim, {BUCKETS} buckets", CLAIMS, True, BUCKETS, "201"),
     Target("c1", "claim, one row of stock", CLAIMS, True, 1, "201"),
     Target("d", "claim refused: sold out", CLAIMS, False, BUCKETS, "409"),
+    Target("e", "place in a queue", CLAIMS, True, BUCKETS, "202", writes_claims=False, is_queued=True),
 )
 
 
@@ -98,7 +100,8 @@ def _warm_up(port: int, sessions: list[list[str]], targets: Sequence[Target], cl
 
 
 def _run(target: Target, port: int, sessions: list[list[str]], clients: int, seconds: float) -> Tally:
-    coupon = open_coupon(stock=len(sessions) if target.has_stock else 0, bucket_count=target.bucket_count)
+    stock = len(sessions) if target.has_stock else 0
+    coupon = open_coupon(stock=stock, bucket_count=target.bucket_count, is_queued=target.is_queued)
     body = json.dumps({"coupon": str(coupon.public_id)})
     tally = _send(Order(port, target.path, body, clients, seconds, sessions))
     if target.writes_claims:

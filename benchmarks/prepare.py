@@ -48,7 +48,7 @@ def sign_in_shoppers(count: int) -> list[list[str]]:
     return [[session.session_key, get_random_string(32)] for session in sessions]
 
 
-def open_coupon(*, stock: int, bucket_count: int) -> Coupon:
+def open_coupon(*, stock: int, bucket_count: int, is_queued: bool = False) -> Coupon:
     """Makes a live coupon, one for each shopper, and brings the planner's statistics up to date."""
     now = database_now()
     coupon = Coupon.objects.create(
@@ -59,6 +59,7 @@ def open_coupon(*, stock: int, bucket_count: int) -> Coupon:
         claim_starts_at=now - timedelta(hours=1),
         claim_ends_at=now + timedelta(days=1),
         usable_days=7,
+        is_queued=is_queued,
         published_at=now,
     )
     stock_open(coupon=coupon, released=stock, bucket_count=bucket_count, actor=None, now=now)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchmarks.measure import Figures
 
 PAGE = BASE_DIR / "docs" / "performance.md"
-RATIOS = (("c", "a"), ("c", "b"), ("c1", "b"), ("d", "a"))
+RATIOS = (("c", "a"), ("c", "b"), ("c1", "b"), ("d", "a"), ("e", "a"))
 
 
 def table(figures: Sequence[Figures]) -> str:
@@ -31,7 +31,11 @@ def table(figures: Sequence[Figures]) -> str:
         f"| {row.answers:,} | {row.errors} |"
         for row in figures
     ]
-    lines += ["", f"| clients | {' | '.join(f'{one}/{other}' for one, other in RATIOS)} |", "|--:" * 5 + "|"]
+    lines += [
+        "",
+        f"| clients | {' | '.join(f'{one}/{other}' for one, other in RATIOS)} |",
+        "|--:" * (len(RATIOS) + 1) + "|",
+    ]
     found = {(row.clients, row.target.key): row for row in figures}
     for clients in sorted({row.clients for row in figures}):
         ratios = (_ratio(found.get((clients, one)), found.get((clients, other))) for one, other in RATIOS)

@@ -40,3 +40,15 @@ class MessageState(TextChoices):
     SENT = "sent", _("Sent")
     FAILED = "failed", _("Given up")
     CANCELLED = "cancelled", _("No longer needed")
+
+
+class GrantState(TextChoices):
+    """Where a grant stands; it is open while it waits or runs."""
+
+    DRAFT = "draft", _("Draft")
+    WAITING = "waiting", _("Waiting")
+    RUNNING = "running", _("Running")
+    PAUSED = "paused", _("Paused")
+    STOPPED = "stopped", _("Stopped")
+    DONE = "done", _("Done")
+    CANCELLED = "cancelled", _("Cancelled")

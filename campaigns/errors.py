@@ -38,3 +38,15 @@ class CouponNotReady(DomainError):
 
     code = "coupon_not_ready"
     message = _("%(title)s: %(why)s")
+
+
+class WrongGrantState(DomainError):
+    """Data: `state`."""
+
+    code = "wrong_grant_state"
+    message = _("This is not possible for a grant in its present state.")
+
+
+class NotForGrant(DomainError):
+    code = "not_for_grant"
+    message = _("This coupon cannot be granted: it comes another way, or shoppers choose its terms.")

@@ -16,6 +16,11 @@ SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 15.0,
         "options": {"expires": 15},
     },
+    "run grants": {
+        "task": "campaigns.tasks.run_grants",
+        "schedule": 15.0,
+        "options": {"expires": 15},
+    },
     "enqueue waiting notes": {
         "task": "campaigns.tasks.enqueue_waiting_notes",
         "schedule": 15.0,

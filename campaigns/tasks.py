@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from campaigns.services.grants import grant_run, grants_run
 from campaigns.services.reminders import reminders_enqueue
 from campaigns.services.sending import messages_send_due
 from campaigns.services.stock_watch import stock_watch
@@ -33,3 +34,15 @@ def watch_stock() -> int:
 def enqueue_waiting_notes() -> int:
     """Tells those who got a coupon from a waiting list; returns how many."""
     return waiting_notes_enqueue(now=database_now())
+
+
+@shared_task
+def run_grant(grant_id: int) -> int:
+    """Hands a grant's coupons out for a while and wakes the next run; returns how many shoppers it went through."""
+    return grant_run(grant_id=grant_id, clock=database_now)
+
+
+@shared_task
+def run_grants() -> int:
+    """Goes on with grants that no worker heard of, that a crash left behind or whose time has come."""
+    return grants_run(clock=database_now)

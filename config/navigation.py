@@ -49,6 +49,7 @@ GROUPS: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         _("Campaigns"),
         (
             Entry(_("Campaigns"), "campaign", "admin:campaigns_campaign_changelist", ("campaigns.view_campaign",)),
+            Entry(_("Grants"), "forward_to_inbox", "admin:campaigns_grant_changelist", ("campaigns.view_grant",)),
             Entry(_("Messages"), "outgoing_mail", "admin:campaigns_message_changelist", ("campaigns.view_message",)),
         ),
     ),

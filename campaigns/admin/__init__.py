@@ -1,6 +1,7 @@
-"""The marketer's pages for campaigns and messages."""
+"""The marketer's pages for campaigns, grants and messages."""
 
 from campaigns.admin.campaign import CampaignAdmin
+from campaigns.admin.grant import GrantAdmin
 from campaigns.admin.message import MessageAdmin
 
-__all__ = ["CampaignAdmin", "MessageAdmin"]
+__all__ = ["CampaignAdmin", "GrantAdmin", "MessageAdmin"]

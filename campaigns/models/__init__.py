@@ -1,4 +1,5 @@
 from campaigns.models.campaign import Campaign, CampaignCoupon, CampaignRecipient
+from campaigns.models.grant import Grant
 from campaigns.models.message import Message
 
-__all__ = ["Campaign", "CampaignCoupon", "CampaignRecipient", "Message"]
+__all__ = ["Campaign", "CampaignCoupon", "CampaignRecipient", "Grant", "Message"]

@@ -22,6 +22,7 @@ from config.kernel.admin_tools import leave_dialog, try_service, try_service_for
 from config.kernel.clock import database_now
 from coupons.enums import CouponState, Handout
 from coupons.models import Coupon, Stock
+from coupons.selectors.audience import can_be_granted
 from coupons.selectors.codes import takes_codes
 from coupons.services.cloning import coupon_clone
 from coupons.services.publishing import coupon_end, coupon_pause, coupon_publish, coupon_resume
@@ -62,7 +63,7 @@ class CouponActionsMixin:
         {
             "title": _("More"),
             "icon": "more_horiz",
-            "items": ["make_codes", "top_up", "withdraw", "open_reserve", "clone"],
+            "items": ["make_codes", "grant", "top_up", "withdraw", "open_reserve", "clone"],
         },
     )
 
@@ -76,6 +77,11 @@ class CouponActionsMixin:
         user: Any = request.user
         return user.has_perm("coupons.add_codebatch")
 
+    def has_grant_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the person may hand coupons to an audience."""
+        user: Any = request.user
+        return user.has_perm("campaigns.add_grant")
+
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
         """Returns the buttons that make sense in the coupon's present state."""
         allowed = super().get_actions_detail(request, object_id)  # type: ignore[misc]  # mixed into ModelAdmin
@@ -87,6 +93,8 @@ class CouponActionsMixin:
             names |= STOCK_ACTIONS
         if takes_codes(coupon):
             names.add("make_codes")
+        if can_be_granted(coupon):
+            names.add("grant")
         # The coupon of a red packet is nothing without its shares.
         if coupon.handout != Handout.RED_PACKET:
             names.add("clone")
@@ -202,6 +210,10 @@ class CouponActionsMixin:
     @action(description=_("Make or import codes"), icon="qr_code_2", permissions=["codes"])
     def make_codes(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(f"{reverse('admin:coupons_codebatch_add')}?coupon={self._coupon(object_id).pk}")
+
+    @action(description=_("Grant to an audience"), icon="forward_to_inbox", permissions=["grant"])
+    def grant(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect(f"{reverse('admin:campaigns_grant_add')}?coupon={self._coupon(object_id).pk}")
 
     @action(description=_("Publish"), permissions=["change"])
     def publish_selected(self, request: HttpRequest, queryset: QuerySet[Coupon]) -> None:

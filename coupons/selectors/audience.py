@@ -1,4 +1,4 @@
-"""Whom a coupon is meant for, as a condition on shoppers."""
+"""Whom a coupon is meant for, as a condition on shoppers, and whether the shop may grant it to them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q
 
-from coupons.enums import AudienceKind, OrderState
+from coupons.enums import AudienceKind, Handout, OrderState
 from coupons.models import Coupon, Order
 from users.models import Tag
 
@@ -20,3 +20,8 @@ def in_audience(coupon: Coupon, now: datetime) -> Q:
             return ~Q(Exists(Order.objects.filter(shopper=OuterRef("pk"), state=OrderState.REDEEMED)))
         case AudienceKind.TAGGED:
             return Q(Exists(Tag.objects.active(now).filter(shopper=OuterRef("pk"), name=coupon.audience_tag)))
+
+
+def can_be_granted(coupon: Coupon) -> bool:
+    """Tells whether the shop can hand a coupon out by itself: no code, lot or share, and no terms to be chosen."""
+    return coupon.handout in (Handout.SHOWCASE, Handout.GRANT) and not coupon.is_fitted

@@ -10,14 +10,12 @@ from io import BytesIO
 from itertools import islice
 from typing import TypeVar
 
-import structlog
-from celery import current_app
 from django.db import IntegrityError, transaction
-from kombu.exceptions import OperationalError as BrokerAway
 
 from config.kernel.bulk import copy_rows
 from config.kernel.errors import Busy
 from config.kernel.locks import busy_when_locked
+from config.kernel.waking import wake_on_commit
 from coupons.codes import PREFIX_PATTERN, normalize_code, printed_code, random_codes
 from coupons.enums import CodeBatchKind, CodeBatchState, CodeKind, CodeRefusal
 from coupons.errors import FileEmpty, PrefixInvalid, WrongBatchState
@@ -39,8 +37,6 @@ ERROR_TEXT_LENGTH = 80
 # Text as printed, normal form, how often it may be used.
 NewCode = tuple[str, str, int]
 Result = TypeVar("Result")
-
-logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +80,7 @@ def code_batch_generate(
             created_at=now,
         )
         if wakes_worker:
-            _wake(batch)
+            wake_on_commit(TASK, batch.pk)
     return batch
 
 
@@ -112,7 +108,7 @@ def code_batch_import(*, coupon: Coupon, rows: Iterable[CodeRow], actor: User | 
             created_by=actor,
             created_at=now,
         )
-        _wake(batch)
+        wake_on_commit(TASK, batch.pk)
     return batch
 
 
@@ -126,7 +122,7 @@ def code_batch_resume(*, batch: CodeBatch, now: datetime) -> CodeBatch:
         if not CodeBatch.objects.filter(pk=batch.pk, state=CodeBatchState.FAILED).update(state=CodeBatchState.WAITING):
             raise WrongBatchState(state=batch.state)
         batch.state = CodeBatchState.WAITING
-        _wake(batch)
+        wake_on_commit(TASK, batch.pk)
     return batch
 
 
@@ -284,15 +280,3 @@ def _uses_of(text: str) -> int | None:
         return 1
     is_number = text.isascii() and text.isdigit() and len(text) <= 10
     return int(text) if is_number and 1 <= int(text) <= MAXIMUM_USES else None
-
-
-def _wake(batch: CodeBatch) -> None:
-    """Tells a worker once the batch is committed; when none hears it, the beat's next round finds the batch."""
-
-    def send() -> None:
-        try:
-            current_app.send_task(TASK, args=[batch.pk], retry=False)
-        except (BrokerAway, OSError) as error:
-            logger.warning("code_batch_waits_for_beat", batch=batch.pk, reason=type(error).__name__)
-
-    transaction.on_commit(send)

@@ -147,7 +147,9 @@ def _ticket(
         "is_answer": is_answer or request.method == "POST",
         "now": now,
     }
-    return render(request, "coupons/partials/coupon_ticket.html", context, status=REFUSED if refusal else 200)
+    # What became of a place was asked for, and told: only a click is refused.
+    status = REFUSED if refusal and request.method == "POST" else 200
+    return render(request, "coupons/partials/coupon_ticket.html", context, status=status)
 
 
 def _coupon_or_404(public_id: UUID, shopper: User | None, now: datetime) -> Coupon:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.messages import get_messages
+from django.test import Client
 from django.urls import reverse
 
 from coupons.models import Coupon
@@ -18,6 +19,14 @@ def page_of(coupon: Coupon, action: str = "change") -> str:
 def empty_rows(*prefixes: str) -> dict[str, Any]:
     """What a browser sends of tables without a row."""
     return {f"{prefix}-{name}": "0" for prefix in prefixes for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
+
+
+def rows(prefix: str, *entries: dict[str, Any], stored: int = 0) -> dict[str, Any]:
+    """What a browser sends of a table of the page."""
+    sent: dict[str, Any] = {f"{prefix}-TOTAL_FORMS": str(len(entries)), f"{prefix}-INITIAL_FORMS": str(stored)}
+    for number, entry in enumerate(entries):
+        sent |= {f"{prefix}-{number}-{name}": value for name, value in entry.items()}
+    return sent
 
 
 def new_coupon(**changes: Any) -> dict[str, Any]:
@@ -58,6 +67,24 @@ def new_coupon(**changes: Any) -> dict[str, Any]:
         **empty_rows("tiers", "envelope", "scope_entries", "release_batches", "stock_policy"),
         **changes,
     }
+
+
+def post_new(client: Client, **changes: Any) -> Any:
+    """Sends the form of a new coupon."""
+    return client.post(reverse("admin:coupons_coupon_add"), new_coupon(**changes))
+
+
+def errors_of(response: Any) -> dict[str, list[str]]:
+    """What the page says, by field; rows of tables under `prefix-number-field`."""
+    assert response.status_code == 200
+    found: dict[str, list[str]] = dict(response.context["adminform"].form.errors)
+    for inline in response.context["inline_admin_formsets"]:
+        formset = inline.formset
+        if formset.non_form_errors():
+            found[formset.prefix] = formset.non_form_errors()
+        for form in formset.forms:
+            found |= {f"{form.prefix}-{name}": list(each) for name, each in form.errors.items()}
+    return found
 
 
 def shown_messages(response: Any) -> list[str]:

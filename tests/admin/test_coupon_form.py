@@ -12,18 +12,7 @@ from django.urls import reverse
 
 from coupons.models import Budget, Coupon, Envelope, ScopeEntry, Tier
 from tests import factories
-from tests.admin.coupon_pages import new_coupon, page_of
-
-ADD = "admin:coupons_coupon_add"
-
-
-def rows(prefix: str, *entries: dict[str, Any], stored: int = 0) -> dict[str, Any]:
-    """What a browser sends of a table of the page."""
-    sent: dict[str, Any] = {f"{prefix}-TOTAL_FORMS": str(len(entries)), f"{prefix}-INITIAL_FORMS": str(stored)}
-    for number, entry in enumerate(entries):
-        sent |= {f"{prefix}-{number}-{name}": value for name, value in entry.items()}
-    return sent
-
+from tests.admin.coupon_pages import errors_of, new_coupon, page_of, post_new, rows
 
 ENVELOPE = {
     "amount_minimum": "5",
@@ -35,23 +24,6 @@ ENVELOPE = {
     "factor_longest": "8",
     "spend_maximum": "240",
 }
-
-
-def post_new(client: Client, **changes: Any) -> Any:
-    return client.post(reverse(ADD), new_coupon(**changes))
-
-
-def errors_of(response: Any) -> dict[str, list[str]]:
-    """What the page says, by field; rows of tables under `prefix-number-field`."""
-    assert response.status_code == 200
-    found: dict[str, list[str]] = dict(response.context["adminform"].form.errors)
-    for inline in response.context["inline_admin_formsets"]:
-        formset = inline.formset
-        if formset.non_form_errors():
-            found[formset.prefix] = formset.non_form_errors()
-        for form in formset.forms:
-            found |= {f"{form.prefix}-{name}": list(each) for name, each in form.errors.items()}
-    return found
 
 
 @pytest.mark.parametrize(
@@ -397,3 +369,21 @@ def test_a_clone_takes_tiers_limits_scope_and_budgets_along(marketer_client: Cli
     assert (Envelope.objects.count(), Tier.objects.count()) == (2, 4)
     budget.refresh_from_db()
     assert budget.spent == 5_00
+
+
+# Queued mode
+
+
+def test_a_coupon_on_the_showcase_can_queue_shoppers_up(marketer_client: Client) -> None:
+    assert post_new(marketer_client, is_queued="on").status_code == 302
+    assert Coupon.objects.get().is_queued
+
+
+def test_no_other_coupon_can(marketer_client: Client) -> None:
+    errors = errors_of(post_new(marketer_client, is_queued="on", handout="code"))
+    assert errors["__all__"] == ["Only coupons on the showcase can queue shoppers up."]
+
+
+def test_what_queues_up_has_the_same_terms_for_all(marketer_client: Client) -> None:
+    errors = errors_of(post_new(marketer_client, is_queued="on", **rows("envelope", ENVELOPE)))
+    assert errors["envelope"] == ["A coupon that queues shoppers up has the same terms for all."]

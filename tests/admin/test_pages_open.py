@@ -11,6 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from campaigns.models import Campaign, CampaignCoupon, Message
+from campaigns.services.grants import grant_create
+from coupons.enums import AudienceKind
 from coupons.models import Claim, Order, OrderLine, Redemption, RedemptionEntry, ScopeEntry
 from coupons.services.code_batches import code_batch_generate
 from coupons.services.gifts import gift_offer
@@ -111,6 +113,9 @@ def full_shop(db: None) -> dict[str, Any]:
         "coupons_redpacket": factories.make_red_packet(),
         "coupons_lottery": factories.make_lottery(),
         "campaigns_campaign": campaign,
+        "campaigns_grant": grant_create(
+            coupon=coupon, audience=AudienceKind.TAGGED, tag="vip", actor=None, now=factories.NOW
+        ),
         "campaigns_message": message,
     }
 
@@ -147,7 +152,7 @@ def test_a_marketer_finds_the_empty_form(marketer_client: Client, page: str) -> 
     assert marketer_client.get(reverse(f"admin:{page}_add")).status_code == 200
 
 
-@pytest.mark.parametrize("page", ["coupons_coupon", "campaigns_campaign"])
+@pytest.mark.parametrize("page", ["coupons_coupon", "campaigns_campaign", "campaigns_grant"])
 def test_history_opens(superuser_client: Client, marketer_client: Client, full_shop: dict[str, Any], page: str) -> None:
     instance = full_shop[page]
     record = instance.history.first()

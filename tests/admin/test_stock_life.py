@@ -14,8 +14,7 @@ from config.kernel.clock import shop_zone
 from coupons.models import Coupon, ReleaseBatch, StockPolicy, WaitingEntry
 from coupons.services.waiting import waiting_join
 from tests import factories
-from tests.admin.coupon_pages import new_coupon, page_of
-from tests.admin.test_coupon_form import rows
+from tests.admin.coupon_pages import new_coupon, page_of, rows
 from tests.factories import NOW
 from users.models import User
 

@@ -40,6 +40,8 @@ class Shop:
     gift: str
     sold_out: Coupon
     lottery: Lottery
+    queued: Coupon
+    ticket: str
 
 
 @pytest.fixture
@@ -47,6 +49,8 @@ def shop(shopper: User) -> Shop:
     product, claim = make_product(), make_claim(shopper=shopper)
     order = post(api_client_for(shopper), "orders", {"reference": "SO-1", "lines": line(product), "claims": []}).json()
     gift = post(api_client_for(shopper), f"claims/{make_claim(shopper=shopper).public_id}/gift", {}).json()
+    queued = make_coupon(is_queued=True, limit_per_shopper=50)
+    ticket = post(api_client_for(shopper), "claims", {"coupon": str(queued.public_id)}).json()
     return Shop(
         owner=shopper,
         coupon=make_coupon(limit_per_shopper=50),
@@ -56,6 +60,9 @@ def shop(shopper: User) -> Shop:
         gift=gift["id"],
         sold_out=make_coupon(stock=0),
         lottery=make_lottery(),
+        queued=queued,
+        # Without Redis there are no queues, and no tickets.
+        ticket=ticket.get("ticket", ""),
     )
 
 
@@ -69,6 +76,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
     occurrence = {"event_id": new_key(), "kind": "view", "occurred_at": "2026-11-20T00:00:00Z"}
     bodies: dict[str, Any] = {
         "POST claims": {"coupon": str(shop.coupon.public_id), **named},
+        "POST claims (queued)": {"coupon": str(shop.queued.public_id), **named},
         "POST claims/{claim}/gift": named,
         "POST coupons/{sold_out}/waiting": named,
         "POST lotteries/{lottery}/enter": named,
@@ -83,7 +91,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
         "POST events": {"events": [{**occurrence, "shopper": str(shop.owner.public_id)}]},
         "PUT shoppers/c-1": {"language": "en"},
     }
-    method, path = endpoint.split()
+    method, path, *_which = endpoint.split()
     path = path.format(
         coupon=shop.coupon.public_id,
         claim=shop.claim.public_id,
@@ -91,6 +99,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
         gift=shop.gift,
         sold_out=shop.sold_out.public_id,
         lottery=shop.lottery.public_id,
+        ticket=shop.ticket,
     )
     if named and endpoint in ("GET coupons/{sold_out}/waiting", "DELETE coupons/{sold_out}/waiting"):
         path += f"?shopper={shop.owner.public_id}"
@@ -116,6 +125,8 @@ SCOPE_OF = {
     "GET claims": "claims:read",
     "GET claims/{claim}": "claims:read",
     "POST claims": "claims:write",
+    "POST claims (queued)": "claims:write",
+    "GET claim-tickets/{ticket}": "claims:read",
     "POST claims/{claim}/gift": "claims:write",
     "GET gifts": "claims:read",
     "POST gifts/{gift}/cancel": "claims:write",
@@ -134,6 +145,7 @@ INTEGRATORS_ONLY = {"POST events", "PUT shoppers/c-1"}
 # About a thing of the owner's that the address or the body names.
 OWNED = {
     "GET claims/{claim}",
+    "GET claim-tickets/{ticket}",
     "GET orders/{order}",
     "POST claims/{claim}/gift",
     "POST gifts/{gift}/cancel",
@@ -145,7 +157,7 @@ OWNED = {
     "POST orders/{order}/refund",
 }
 # An unpaid order cannot be refunded: whoever is told so was let in.
-LET_IN = {200, 201}
+LET_IN = {200, 201, 202}
 
 
 def is_let_in(endpoint: str, response: Any) -> bool:

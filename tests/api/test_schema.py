@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -14,6 +15,7 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 from rest_framework.test import APIClient
 
+from coupons.services.granting import batch_grant
 from tests.api.calls import API, get, post, put
 from tests.factories import make_claim, make_coupon, make_lottery, make_product, make_red_packet
 from users.models import User
@@ -89,6 +91,10 @@ def test_every_answer_is_what_the_schema_says(schema: dict[str, Any], shopper: U
     order, packet = post(shopper_client, "orders", {**cart, "reference": "SO-1"}), make_red_packet()
     waiting = f"coupons/{make_coupon(stock=0).public_id}/waiting"
     lottery = make_lottery()
+    queued = make_coupon(is_queued=True, limit_per_shopper=9)
+    ticket = post(shopper_client, "claims", {"coupon": str(queued.public_id)}).json().get("ticket", uuid4())
+    if settings.REDIS_URL:
+        batch_grant(public_id=queued.public_id, consumer="test")
     answers = {
         ("get", "coupons"): get(shopper_client, "coupons"),
         ("get", "coupons/{public_id}"): get(shopper_client, f"coupons/{coupon.public_id}"),
@@ -96,6 +102,8 @@ def test_every_answer_is_what_the_schema_says(schema: dict[str, Any], shopper: U
         ("get", "claims"): get(shopper_client, "claims"),
         ("get", "claims/{public_id}"): get(shopper_client, f"claims/{claim.public_id}"),
         ("post", "claims"): post(shopper_client, "claims", {"coupon": str(coupon.public_id)}),
+        ("post", "claims "): post(shopper_client, "claims", {"coupon": str(queued.public_id)}),
+        ("get", "claim-tickets/{ticket}"): get(shopper_client, f"claim-tickets/{ticket}"),
         ("post", "quotes"): post(shopper_client, "quotes", {**cart, "claims": None}),
         ("post", "orders"): order,
         ("get", "orders"): get(shopper_client, "orders"),

@@ -21,15 +21,15 @@ from django_redis import get_redis_connection
 
 from config.env import BASE_DIR
 from config.kernel.breaker import CircuitBreaker
-from config.kernel.idempotency import Attempt
 from coupons.enums import TicketState
 from coupons.gate import connection as gate_connection
 from coupons.models import Claim, ClaimTicket, Coupon
 from coupons.queue import Queue
 from coupons.services.granting import Granter, batch_grant
-from coupons.services.queueing import Ticket, queued_coupon, ticket_read, ticket_take
+from coupons.services.queueing import Ticket, ticket_read
 from tests import factories
 from tests.concurrency.crowd import PATIENCE, rush, tally
+from tests.coupons.queues import take
 from tests.forms import rounds
 from tests.invariants import assert_invariants
 from users.models import User
@@ -50,14 +50,6 @@ def breaker(monkeypatch: pytest.MonkeyPatch) -> CircuitBreaker:
 
 def crowd_of(count: int) -> list[User]:
     return User.objects.bulk_create(User(username=f"crowd-{number}", password="!") for number in range(count))
-
-
-def take(coupon: Coupon, shopper: User, key: str = "once") -> Ticket:
-    queued = queued_coupon(public_id=coupon.public_id)
-    assert queued is not None
-    ticket = ticket_take(queued=queued, shopper=shopper, attempt=Attempt(f"user:{shopper.pk}", key, "same"))
-    assert ticket is not None
-    return ticket
 
 
 def until(condition: Callable[[], bool], *, seconds: float = PATIENCE) -> None:

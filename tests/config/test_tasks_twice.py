@@ -18,10 +18,11 @@ from django.conf import settings
 from django_redis import get_redis_connection
 
 from analytics.models import Run, SegmentSnapshot
+from campaigns.services.grants import grant_create, grant_start
 from config.celery import app, beat_schedule
 from config.kernel.clock import database_now
 from config.kernel.models import IdempotencyRecord, JobReport
-from coupons.enums import Handout
+from coupons.enums import AudienceKind, Handout
 from coupons.gate import Gate
 from coupons.models import ClaimTicket, ReleaseBatch, StockPolicy, WaitingEntry
 from coupons.services.code_batches import code_batch_generate
@@ -37,7 +38,8 @@ from tests.concurrency.crowd import rush
 from tests.factories import LONG_AGO
 from tests.figures import Figures
 from tests.forms import IS_LONG
-from users.models import OneTimeCode, User
+from users.enums import TagSource
+from users.models import OneTimeCode, Tag, User
 from users.models.one_time_code import LASTS
 
 # Tasks read the real clock; whatever is done here lies safely before it.
@@ -87,6 +89,21 @@ def a_batch_of_codes() -> list[Any]:
 
 def some_batch_of_codes() -> list[Any]:
     a_batch_of_codes()
+    return []
+
+
+def a_grant_to_three_shoppers() -> list[Any]:
+    coupon = factories.make_coupon(stock=10)
+    # A tag of their own, since other work in the same database makes shoppers too.
+    name = f"grant-{coupon.pk}"
+    for _number in range(3):
+        Tag.objects.create(shopper=factories.make_shopper(), name=name, source=TagSource.MARKETER, set_at=THEN)
+    grant = grant_create(coupon=coupon, audience=AudienceKind.TAGGED, tag=name, actor=None, now=THEN)
+    return [grant_start(grant=grant, actor=None, now=THEN, wakes_worker=False).pk]
+
+
+def some_grant() -> list[Any]:
+    a_grant_to_three_shoppers()
     return []
 
 
@@ -194,6 +211,8 @@ WORK = {
     ),
     "campaigns.tasks.enqueue_reminders": Work(a_claim_that_ends_soon),
     "campaigns.tasks.enqueue_waiting_notes": Work(a_shopper_who_was_granted),
+    "campaigns.tasks.run_grant": Work(a_grant_to_three_shoppers, (3, 0)),
+    "campaigns.tasks.run_grants": Work(some_grant, (3, 0)),
     "campaigns.tasks.send_messages": Work(an_email_that_is_due),
     "campaigns.tasks.watch_stock": Work(a_stock_that_runs_low),
     "config.kernel.tasks.purge_idempotency_records": Work(an_answer_of_last_year),

@@ -1,15 +1,13 @@
-"""Queued mode: a place in the queue, what the queue refuses, how places are answered, and what a crash leaves."""
+"""Queued mode: a place in the queue, what the queue refuses, its tickets, and claims while Redis is away."""
 
 from __future__ import annotations
 
-import json
-from threading import Event
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.conf import settings as project_settings
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_redis import get_redis_connection
 from pytest_django import Settings
@@ -17,17 +15,14 @@ from pytest_django import Settings
 from config.kernel.breaker import CircuitBreaker
 from config.kernel.clock import database_now
 from config.kernel.errors import Busy, DomainError, IdempotencyKeyMissing, IdempotencyKeyReused, NotFound
-from config.kernel.idempotency import Attempt
+from config.kernel.idempotency import Answer, run_once
 from coupons.enums import ClaimChannel, CouponStatus, TicketState
 from coupons.errors import Ended, LimitReached, NotStarted, Paused, SoldOut
-from coupons.gate import connection as gate_connection
 from coupons.models import Claim, ClaimTicket, Coupon
 from coupons.queue import Queue, parse_ticket_id, ticket_id_of
 from coupons.queue import queue as queue_module
-from coupons.services import granting
-from coupons.services.granting import Granter, batch_answer, batch_grant, word_renew
+from coupons.services.granting import word_renew
 from coupons.services.queueing import (
-    Ticket,
     claim_without_queue,
     forget_queued_coupons,
     queued_coupon,
@@ -37,6 +32,7 @@ from coupons.services.queueing import (
     tickets_delete_old,
 )
 from tests import factories
+from tests.coupons.queues import attempt_of, grant, own_breaker, take
 from tests.invariants import assert_invariants
 from users.models import User
 
@@ -48,30 +44,12 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def breaker(monkeypatch: pytest.MonkeyPatch) -> CircuitBreaker:
-    made = CircuitBreaker("gate", rest=0.2)
-    monkeypatch.setattr(gate_connection, "breaker", made)
-    return made
+    return own_breaker(monkeypatch)
 
 
 @pytest.fixture
 def coupon() -> Coupon:
     return factories.make_coupon(is_queued=True, stock=2)
-
-
-def take(coupon: Coupon, shopper: User, *, key: str = "once", fingerprint: str = "same", caller: str = "") -> Ticket:
-    queued = queued_coupon(public_id=coupon.public_id)
-    assert queued is not None
-    ticket = ticket_take(
-        queued=queued,
-        shopper=shopper,
-        attempt=Attempt.of(caller=caller or f"user:{shopper.pk}", key=key, fingerprint=fingerprint),
-    )
-    assert ticket is not None
-    return ticket
-
-
-def grant(coupon: Coupon, size: int = 500) -> int | None:
-    return batch_grant(public_id=coupon.public_id, consumer="test", size=size)
 
 
 def test_a_place_is_taken_without_the_database_and_answered_by_the_granter(coupon: Coupon, shopper: User) -> None:
@@ -184,11 +162,12 @@ def test_what_the_gate_knows_is_refused_at_once(shopper: User) -> None:
     take(coupon, shopper)
     grant(coupon)
     word_renew(public_id=coupon.public_id)
+    late = factories.make_shopper()
     queued_coupon(public_id=coupon.public_id)
 
     with CaptureQueriesContext(connection) as queries, pytest.raises(SoldOut):
-        take(coupon, factories.make_shopper(), key="late")
-    assert [query for query in queries if "users_user" not in query["sql"]] == []
+        take(coupon, late, key="late")
+    assert len(queries) == 0
 
 
 def test_an_old_word_refuses_nobody(shopper: User) -> None:
@@ -316,15 +295,22 @@ def test_without_redis_a_claim_is_made_at_once_and_once(
     request: dict[str, Any] = {
         "queued": queued,
         "shopper": shopper,
-        "attempt": Attempt(f"user:{shopper.pk}", "once", "same"),
+        "attempt": attempt_of(shopper),
     }
     assert ticket_take(**request) is None
     assert ticket_waiting(coupon=coupon, shopper=shopper) is None
     with pytest.raises(Busy):
         ticket_read(ticket=ticket.id, shopper=shopper)
 
+    def at_once() -> Answer:
+        found = claim_without_queue(**request, channel=ClaimChannel.WEB, now=database_now())
+        return Answer(201, {"claim": str(found.public_id)})
+
     claim = claim_without_queue(**request, channel=ClaimChannel.WEB, now=database_now())
     assert claim_without_queue(**request, channel=ClaimChannel.WEB, now=database_now()) == claim
+    made, again = (run_once(attempt=request["attempt"], action=at_once) for _time in range(2))
+    assert (made.status, made.body, made.replayed) == (201, {"claim": str(claim.public_id)}, False)
+    assert (again.status, again.body, again.replayed) == (201, made.body, True)
     assert ticket_read(ticket=ticket.id, shopper=shopper).claim == claim
 
     # The queue comes back with the place in it: it is found answered.
@@ -346,151 +332,8 @@ def test_a_refusal_without_the_queue_is_the_answer_too(coupon: Coupon, shopper: 
     request: dict[str, Any] = {
         "queued": queued,
         "shopper": shopper,
-        "attempt": Attempt(f"user:{shopper.pk}", "once", "same"),
+        "attempt": attempt_of(shopper),
     }
     with pytest.raises(DomainError) as refusal:
         claim_without_queue(**request, channel=ClaimChannel.WEB, now=database_now())
     assert (refusal.value.code, refusal.value.data) == ("not_eligible", {"reason": "new_shoppers_only"})
-
-
-# Crashes
-
-
-@pytest.mark.reliability(25)
-def test_a_granter_that_dies_after_its_commit_grants_nothing_twice(coupon: Coupon, shopper: User) -> None:
-    ticket = take(coupon, shopper)
-    queue = Queue(coupon.public_id)
-    with transaction.atomic():
-        entries, _unreadable = queue.take("dead", 500)
-        batch_answer(public_id=coupon.public_id, entries=entries, now=database_now())
-    # It never told the stream.
-    assert ticket_read(ticket=ticket.id, shopper=shopper).state == TicketState.WAITING
-
-    assert grant(coupon) == 1
-    assert ticket_read(ticket=ticket.id, shopper=shopper).claim == Claim.objects.get()
-    assert queue.length() == 0
-    assert_invariants(coupon)
-
-
-def test_control_without_the_answers_in_the_database_it_would_grant_twice(shopper: User) -> None:
-    coupon = factories.make_coupon(is_queued=True, stock=5, limit_per_shopper=5)
-    take(coupon, shopper)
-    queue = Queue(coupon.public_id)
-    with transaction.atomic():
-        entries, _unreadable = queue.take("dead", 500)
-        batch_answer(public_id=coupon.public_id, entries=entries, now=database_now())
-    ClaimTicket.objects.all().delete()
-
-    grant(coupon)
-    assert Claim.objects.count() == 2
-
-
-def test_a_granter_that_dies_before_its_commit_leaves_its_places_first_in_line(coupon: Coupon) -> None:
-    crowd = [factories.make_shopper() for _number in range(4)]
-    for shopper in crowd:
-        take(coupon, shopper)
-    taken, _unreadable = Queue(coupon.public_id).take("dead", 2)
-    assert [entry.shopper for entry in taken] == [shopper.pk for shopper in crowd[:2]]
-
-    assert grant(coupon, size=3) == 3
-    assert set(Claim.objects.values_list("shopper", flat=True)) == {shopper.pk for shopper in crowd[:2]}
-
-
-def test_what_nobody_can_read_or_serve_does_not_hold_up_the_rest(coupon: Coupon, shopper: User) -> None:
-    redis = get_redis_connection("default")
-    stream = f"quan:queue:{{{coupon.public_id.hex}}}:stream"
-    gone = factories.make_shopper()
-    take(coupon, gone)
-    User.objects.filter(pk=gone.pk).delete()
-    nonsense: list[dict[Any, Any]] = [
-        {"x": "y"},
-        {"ticket": "no id", "shopper": shopper.pk, "arrival": 1},
-        {"ticket": uuid4().hex, "shopper": 2**70, "arrival": 1},
-        {"ticket": uuid4().hex, "shopper": "0", "arrival": 1},
-    ]
-    for fields in nonsense:
-        redis.xadd(stream, fields)
-    ticket = take(coupon, shopper)
-
-    assert grant(coupon) == 6
-    assert Queue(coupon.public_id).length() == 0
-    assert ticket_read(ticket=ticket.id, shopper=shopper).state == TicketState.GRANTED
-    assert ClaimTicket.objects.count() == 1
-
-
-def test_a_place_that_breaks_its_batch_is_found_and_dropped(coupon: Coupon, monkeypatch: pytest.MonkeyPatch) -> None:
-    crowd = [factories.make_shopper() for _number in range(6)]
-    Coupon.objects.filter(pk=coupon.pk).update(limit_per_shopper=1)
-    tickets = [take(coupon, shopper) for shopper in crowd]
-    original = granting.claims_create_many
-
-    def breaking(*, shoppers: list[int], **arguments: Any) -> Any:
-        if crowd[1].pk in shoppers:
-            raise ValueError("this one")
-        return original(shoppers=shoppers, **arguments)
-
-    monkeypatch.setattr(granting, "claims_create_many", breaking)
-    assert Granter(consumer="test", stop=Event(), batch=4).drain() == 6
-
-    states = [ticket_read(ticket=ticket.id, shopper=None).state for ticket in tickets]
-    lost, won, refused = TicketState.LOST, TicketState.GRANTED, TicketState.REFUSED
-    assert states == [won, lost, won, refused, refused, refused]
-    assert_invariants(coupon)
-
-
-def test_the_queue_of_a_coupon_that_is_no_more_is_cleared(shopper: User) -> None:
-    unknown = uuid4()
-    get_redis_connection("default").xadd(
-        f"quan:queue:{{{unknown.hex}}}:stream", {"ticket": uuid4().hex, "shopper": shopper.pk, "arrival": 1}
-    )
-    assert batch_grant(public_id=unknown, consumer="test") == 1
-    assert Queue(unknown).length() == 0
-
-
-def test_numbers_start_anew_when_redis_was_emptied(coupon: Coupon) -> None:
-    for _number in range(3):
-        take(coupon, factories.make_shopper())
-    with transaction.atomic():
-        entries, _unreadable = Queue(coupon.public_id).take("test", 500)
-        answers = batch_answer(public_id=coupon.public_id, entries=entries, now=database_now())
-    get_redis_connection("default").flushdb()
-    take(coupon, factories.make_shopper())
-    Queue(coupon.public_id).answer(answers)
-
-    assert [take(coupon, factories.make_shopper()).position for _number in range(2)] == [1, 2]
-
-
-def test_switched_off_it_still_serves_who_waits(coupon: Coupon, shopper: User) -> None:
-    ticket = take(coupon, shopper)
-    Coupon.objects.filter(pk=coupon.pk).update(is_queued=False)
-    forget_queued_coupons()
-
-    assert Granter(consumer="test", stop=Event()).drain() == 1
-    assert ticket_read(ticket=ticket.id, shopper=shopper).state == TicketState.GRANTED
-
-
-def test_refusals_keep_what_belongs_to_them(shopper: User) -> None:
-    coupon = factories.make_coupon(is_queued=True, limit_per_day=1)
-    take(coupon, factories.make_shopper())
-    ticket = take(coupon, shopper)
-    grant(coupon)
-    redis = get_redis_connection("default")
-
-    for _stage in ("in the queue", "in the database"):
-        refusal = ticket_read(ticket=ticket.id, shopper=shopper).refusal
-        assert refusal is not None
-        assert (refusal.code, refusal.data["scope"], refusal.data["limit"]) == ("limit_reached", "day", 1)
-        assert refusal.data["resets_at"].endswith("Z")
-        assert "tomorrow" in refusal.sentence
-        redis.flushdb()
-    assert json.dumps(ClaimTicket.objects.get(pk=ticket.id).data)
-
-
-def test_a_queue_that_nobody_announces_is_forgotten(
-    coupon: Coupon, shopper: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    take(coupon, shopper)
-    monkeypatch.setattr(queue_module, "FORGOTTEN_SECONDS", -1)
-    assert queue_module.coupons_with_queues() == [coupon.public_id]
-    grant(coupon)
-    assert queue_module.coupons_with_queues() == []

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.kernel.api.schema import operation
+from config.kernel.api.serializers import represent
 from config.kernel.api.views import REPLAYED_HEADER, ApiView
 from config.kernel.clock import database_now
 from config.kernel.errors import NotFound
@@ -56,4 +57,4 @@ def ticket_response(ticket: Ticket, *, status: int) -> Response:
         headers[REPLAYED_HEADER] = "true"
     # The time matters to a claim alone, and costs a question.
     context = {"now": database_now()} if ticket.state == TicketState.GRANTED else {}
-    return Response(ClaimTicketSerializer(ticket, context=context).data, status=status, headers=headers)
+    return Response(represent(ClaimTicketSerializer, ticket, **context), status=status, headers=headers)
