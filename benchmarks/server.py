@@ -16,7 +16,7 @@ from typing import IO
 READY_SECONDS = 60
 STOP_SECONDS = 20
 # As in the Procfile.
-OPTIONS = ("--worker-class", "gthread", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--no-control-socket")
+OPTIONS = ("--config", "python:config.gunicorn")
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def start_server(
         output: where its output goes.
         environment: what it has beside this process's environment; names its settings too.
     """
-    command = [sys.executable, "-m", "gunicorn", "config.wsgi", *OPTIONS, "--workers", str(workers)]
+    command = [sys.executable, "-m", "gunicorn", *OPTIONS, "--workers", str(workers)]
     return subprocess.Popen(
         [*command, "--bind", f"fd://{listener.fileno()}"],
         pass_fds=[listener.fileno()],

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from celery import Celery
+from celery.signals import task_failure, task_success
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.dev")
 
@@ -27,3 +28,29 @@ def beat_schedule() -> dict[str, Any]:
 
 
 app.conf.beat_schedule = beat_schedule()
+
+
+@task_success.connect
+def _report_success(sender: Any, result: Any, **details: Any) -> None:
+    # Models can be read only when the applications are ready.
+    from config.kernel.clock import database_now
+    from config.kernel.job_reports import note_success
+
+    job = _job_of(sender)
+    if job is not None:
+        note_success(job=job, done=result if isinstance(result, int) else 0, now=database_now())
+
+
+@task_failure.connect
+def _report_failure(sender: Any, **details: Any) -> None:
+    from config.kernel.clock import database_now
+    from config.kernel.job_reports import note_failure
+
+    job = _job_of(sender)
+    if job is not None:
+        note_failure(job=job, now=database_now())
+
+
+def _job_of(task: Any) -> str | None:
+    entries: dict[str, dict[str, Any]] = app.conf.beat_schedule
+    return next((name for name, entry in entries.items() if entry["task"] == task.name), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,9 +26,11 @@ env.smart_cast = False
 environ.Env.read_env(BASE_DIR / ".env", overwrite=False)
 
 
-def secret(name: str, *, minimum_length: int = 32) -> str:
-    """Returns a secret variable; refuses a missing, short or placeholder one."""
+def secret(name: str, *, minimum_length: int = 32, is_optional: bool = False) -> str:
+    """Returns a secret variable; refuses a missing, short or placeholder one. An optional one may be empty."""
     value = env.str(name, default="")
+    if not value and is_optional:
+        return ""
     if not value:
         raise ImproperlyConfigured(
             f"{name} is not set. `make demo`, `make test` and `make shell` set it; for production see .env.example."
@@ -76,6 +79,14 @@ def choice(name: str, *, choices: Sequence[str], default: str) -> str:
 def names(name: str, *, default: Sequence[str] = ()) -> list[str]:
     """Returns a list that is written with commas; spaces around them do not count."""
     return [each for each in map(str.strip, _text(name, ",".join(default)).split(",")) if each]
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Returns IP networks that are written with commas, such as `10.0.0.0/8`; a single address is one too."""
+    try:
+        return [ip_network(text) for text in names(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}.") from error
 
 
 def email(name: str, *, default: str) -> dict[str, Any]:

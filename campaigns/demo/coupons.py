@@ -15,7 +15,18 @@ from campaigns.demo.offers import Offer, Texts
 from config.kernel.money import format_money, round_to_minor
 from coupons.codes import normalize_code
 from coupons.enums import BenefitType, CodeKind, CouponStatus, ScopeMode
-from coupons.models import Budget, Category, Code, Coupon, Envelope, Product, ScopeEntry, Tier
+from coupons.models import (
+    Budget,
+    Category,
+    Code,
+    Coupon,
+    Envelope,
+    Product,
+    ReleaseBatch,
+    ScopeEntry,
+    StockPolicy,
+    Tier,
+)
 
 LANGUAGES = ("en", "zh-hans")
 EVERYTHING = Texts("everything", "全场")
@@ -68,6 +79,7 @@ def make_coupon(
         if category is not None:
             ScopeEntry.objects.create(coupon=coupon, mode=mode, category=category)
     _make_parts(coupon, offer, budget_name)
+    _make_stock_life(coupon, offer, now)
     if offer.code:
         _point_code(offer.code, coupon)
     return coupon
@@ -116,6 +128,15 @@ def _make_parts(coupon: Coupon, offer: Offer, budget_name: str) -> None:
     if offer.budget is not None:
         cap = round_to_minor(offer.budget)
         coupon.budgets.add(Budget.objects.get_or_create(name=budget_name, defaults={"cap": cap})[0])
+
+
+def _make_stock_life(coupon: Coupon, offer: Offer, now: datetime) -> None:
+    for after, quantity in offer.batches:
+        ReleaseBatch.objects.create(coupon=coupon, opens_at=now + after, quantity=quantity)
+    if offer.watch is not None:
+        StockPolicy.objects.create(
+            coupon=coupon, low_below=offer.watch.low_below, open_reserve=offer.watch.open_reserve
+        )
 
 
 def _goods_of(offer: Offer, shelves: Sequence[Category]) -> Goods:

@@ -41,6 +41,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """What happens by itself when less than `low_below` is left: operators are told, and so much reserve opens."""
+
+    low_below: int
+    open_reserve: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """One coupon to be made. Amounts are decimals of the shop's currency.
 
@@ -54,6 +62,9 @@ class Offer:
     stock: int | None = 5000
     bucket_count: int = 1
     reserve: int = 0
+    # When further slices of stock open, counted from when the coupon is made, and how large they are.
+    batches: tuple[tuple[timedelta, int], ...] = ()
+    watch: Watch | None = None
     amount_off: Decimal | None = None
     percent_off: Decimal | None = None
     discount_cap: Decimal | None = None
@@ -106,6 +117,9 @@ EVERYDAY = CampaignPlan(
             description=Texts("For everything in the shop. Not together with 15% off.", "全场通用，不与八五折券同享。"),
             amount_off=Decimal(5),
             minimum_spend=Decimal(30),
+            reserve=1000,
+            batches=((timedelta(days=7), 1000), (timedelta(days=14), 1000)),
+            watch=Watch(low_below=200, open_reserve=250),
             fields={"stacking_group": "order", "limit_per_shopper": 2},
         ),
         Offer(
@@ -244,6 +258,7 @@ TODAY = CampaignPlan(
             stock=40,
             shelf=4,
             claimed_before=37,
+            watch=Watch(low_below=10),
         ),
         Offer(
             key="tonight",

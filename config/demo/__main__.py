@@ -119,6 +119,7 @@ def environment(folder: Path, *, address: str) -> dict[str, str]:
     return {
         "DJANGO_SETTINGS_MODULE": "config.settings.dev",
         "DEMO_CHECKOUT": "true",
+        "METRICS_NETWORKS": "127.0.0.1",
         # The real year of orders is in dollars.
         "SHOP_CURRENCY": "USD",
         "DEMO_ACCOUNTS_FILE": str(folder / FILE_NAME),

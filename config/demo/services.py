@@ -33,12 +33,9 @@ def services(*, port: int) -> tuple[Service, ...]:
         Service(
             name="web",
             command=(
-                *(sys.executable, "-m", "gunicorn", "config.wsgi"),
-                *("--bind", f"127.0.0.1:{port}"),
-                *("--worker-class", "gthread", "--workers", "2", "--threads", "8"),
+                *(sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"),
+                *("--bind", f"127.0.0.1:{port}", "--workers", "2"),
                 *("--graceful-timeout", "5", "--log-level", "warning"),
-                # Its place is fixed per user: two demos side by side would fight for it.
-                "--no-control-socket",
             ),
             up_mark="",
             # Gunicorn's quick shutdown; its workers leave with it.

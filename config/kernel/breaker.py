@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import structlog
 
+from config.kernel.counters import circuit_known, circuit_state
+
 Answer = TypeVar("Answer")
 
 logger = structlog.get_logger(__name__)
@@ -44,6 +46,7 @@ class CircuitBreaker:
         self._failed = 0
         self._opened_at: float | None = None
         self._is_probing = False
+        circuit_known(name)
 
     @property
     def is_open(self) -> bool:
@@ -90,6 +93,8 @@ class CircuitBreaker:
                 return
             was_closed = self._opened_at is None
             self._opened_at = self._clock()
+            if was_closed:
+                circuit_state(self._name, is_open=True)
         if was_closed:
             logger.warning("circuit_opened", circuit=self._name)
 
@@ -104,5 +109,7 @@ class CircuitBreaker:
             self._failed = 0
             self._opened_at = None
             self._is_probing = False
+            if was_open:
+                circuit_state(self._name, is_open=False)
         if was_open:
             logger.info("circuit_closed", circuit=self._name)

@@ -13,6 +13,7 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 
+from config.kernel.counters import count, idempotency
 from config.kernel.errors import IdempotencyInFlight, IdempotencyKeyMissing, IdempotencyKeyReused
 from config.kernel.locks import busy_when_locked, lock_number
 from config.kernel.models import IdempotencyRecord
@@ -130,11 +131,14 @@ def _lock_and_look(attempt: Attempt) -> Answer | None:
         row: tuple[Any, ...] = cursor.fetchone() or (True, None, None, None)
     is_mine, known_fingerprint, status, body = row
     if not is_mine:
+        count(idempotency, "in_flight")
         raise IdempotencyInFlight
     if known_fingerprint is None:
         return None
     if known_fingerprint != attempt.fingerprint:
+        count(idempotency, "reused")
         raise IdempotencyKeyReused
+    count(idempotency, "replayed")
     return Answer(status, json.loads(body), replayed=True)
 
 

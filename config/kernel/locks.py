@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from django.db import InterfaceError, OperationalError, connection
 
+from config.kernel.counters import count_busy
 from config.kernel.errors import Busy
 
 # lock_not_available, deadlock_detected, query_canceled, too_many_connections, admin shutdown, crash shutdown,
@@ -31,6 +32,7 @@ def busy_when_locked() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         if is_busy(error):
+            count_busy(error)
             raise Busy from error
         raise
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from config.kernel.counters import count_busy
 from config.kernel.errors import Busy, Throttled
 from config.kernel.locks import is_busy
 
@@ -27,6 +28,8 @@ class BusyPageMiddleware:
             return response
         if not isinstance(exception, Busy) and not is_busy(exception):
             return None
+        if not isinstance(exception, Busy):
+            count_busy(exception)
         response = render(request, "503.html", status=503)
         response["Retry-After"] = "1"
         return response

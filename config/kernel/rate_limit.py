@@ -15,6 +15,7 @@ from typing import Literal
 
 from django.conf import settings
 
+from config.kernel.counters import count, throttled
 from config.kernel.errors import Throttled
 from config.kernel.redis_scripts import RedisScripts, whole_seconds
 
@@ -25,7 +26,8 @@ PREFIX = "quan:{rate}:"
 MINUTE = 60_000_000
 # What is kept of a bucket is the moment at which it is full again; a token taken moves it on by one interval. Takes
 # from one bucket after the other, until one is empty. Times are in microseconds.
-# KEYS: buckets; ARGV: interval and capacity of each; returns the wait for the bucket that was empty, or 0
+# KEYS: buckets; ARGV: interval and capacity of each; returns the wait for the bucket that was empty and, in one number
+# with it, which one that was; or 0
 TAKE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -34,7 +36,7 @@ for number, key in ipairs(KEYS) do
     local full_at = math.max(tonumber(redis.call('GET', key) or '0'), now) + interval
     local wait = full_at - now - interval * capacity
     if wait > 0 then
-        return wait
+        return wait * #KEYS + number - 1
     end
     redis.call('SET', key, string.format('%.0f', full_at), 'PX', math.ceil((full_at - now) / 1000))
 end
@@ -82,13 +84,23 @@ class Buckets:
         Returns:
             None when all had one; otherwise after how many seconds the empty one has.
         """
+        empty = self.first_empty(wanted)
+        return None if empty is None else empty[1]
+
+    def first_empty(self, wanted: Mapping[str, int]) -> tuple[str, int] | None:
+        """Takes as `take` does; returns which bucket was empty, too."""
         intervals = {key: max(1, MINUTE // per_minute) for key, per_minute in wanted.items()}
         pairs = [part for key, per_minute in wanted.items() for part in (intervals[key], per_minute)]
-        wait: float | None = self._scripts.ask(TAKE, [PREFIX + key for key in wanted], *pairs)
-        if wait is None:
-            waits = (self._local.take(key, intervals[key], per_minute) for key, per_minute in wanted.items())
-            wait = next((each for each in waits if each), 0)
-        return whole_seconds(wait / 1000) if wait else None
+        answer = self._scripts.ask(TAKE, [PREFIX + key for key in wanted], *pairs)
+        if answer is None:
+            for key, per_minute in wanted.items():
+                if wait := self._local.take(key, intervals[key], per_minute):
+                    return key, whole_seconds(wait / 1000)
+            return None
+        if not answer:
+            return None
+        microseconds, number = divmod(answer, len(wanted))
+        return list(wanted)[number], whole_seconds(microseconds / 1000)
 
 
 buckets = Buckets()
@@ -106,6 +118,9 @@ def keep_rate(rate: str, who: dict[Who, object]) -> None:
         Throttled: with `retry_after`.
     """
     rates = settings.RATE_LIMITS[rate]
-    retry_after = buckets.take({f"{rate}:{kind}:{name}": rates[kind] for kind, name in who.items()})
-    if retry_after is not None:
+    kinds = {f"{rate}:{kind}:{name}": kind for kind, name in who.items()}
+    empty = buckets.first_empty({key: rates[kind] for key, kind in kinds.items()})
+    if empty is not None:
+        key, retry_after = empty
+        count(throttled, rate, kinds[key])
         raise Throttled(retry_after=retry_after)

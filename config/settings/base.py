@@ -22,6 +22,7 @@ from config.env import (
     env,
     key_ring,
     names,
+    networks,
     secret,
     time_zone,
     whole_number,
@@ -37,6 +38,10 @@ CSRF_TRUSTED_ORIGINS = names("CSRF_TRUSTED_ORIGINS")
 
 # How many proxies in front of Quan append to X-Forwarded-For; 0: the header is the visitor's own invention.
 TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", default=0)
+
+# Who may read /metrics: who brings the token, and who comes from one of these networks without a proxy between.
+METRICS_TOKEN = secret("METRICS_TOKEN", is_optional=True)
+METRICS_NETWORKS = networks("METRICS_NETWORKS")
 
 # The shop
 SHOP_NAME = env.str("SHOP_NAME", default="Quan")
@@ -112,7 +117,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # First, so that answers of the middleware below (a redirect to the address with its slash) carry them too.
+    # Around all others, so that what it measures is what a visitor waits for.
+    "config.metrics.middleware.RequestMetricsMiddleware",
+    # Before the rest, so that their answers (a redirect to the address with its slash) carry the headers too.
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.middleware.RequestLogMiddleware",

@@ -78,6 +78,21 @@ class Answer:
     data: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How a queue stands.
+
+    Attributes:
+        length: places that have not been served.
+        oldest_seconds: for how long the first of them has been waiting, by the clock of Redis.
+        taken: how many of them a granter has taken and not answered.
+    """
+
+    length: int
+    oldest_seconds: float
+    taken: int
+
+
 class Queue:
     """The queue of one coupon. Every method may raise `coupons.gate.GateAway`."""
 
@@ -162,6 +177,26 @@ class Queue:
     def length(self) -> int:
         """Returns how many places have not been served."""
         return connection.ask(lambda redis: redis.xlen(self._stream))
+
+    def backlog(self) -> Backlog:
+        """Returns how the queue stands, for whoever watches over it."""
+
+        def question(redis: Redis) -> list[Any]:
+            pipeline = redis.pipeline(transaction=False)
+            pipeline.time()
+            pipeline.xlen(self._stream)
+            pipeline.xrange(self._stream, count=1)
+            pipeline.xpending(self._stream, GROUP)
+            return pipeline.execute(raise_on_error=False)
+
+        (seconds, microseconds), length, oldest, pending = connection.ask(question)
+        waits = 0.0
+        if oldest:
+            # An entry's id begins with the milliseconds of its coming.
+            waits = max(0.0, seconds + microseconds / 1_000_000 - int(oldest[0][0].partition("-")[0]) / 1000)
+        # A queue that nobody has served yet has no group.
+        taken = 0 if isinstance(pending, ResponseError) else pending["pending"]
+        return Backlog(length, waits, taken)
 
     def wait(self, milliseconds: int) -> bool:
         """Returns as soon as there is a place to serve, at the latest after so long; tells whether there is one."""

@@ -12,20 +12,20 @@ from django.utils.translation import gettext, override
 from config.kernel.history import set_history
 from config.kernel.ids import uuid7
 from coupons.enums import CouponStatus
-from coupons.models import Coupon, Envelope, ScopeEntry, Stock, Tier
+from coupons.models import Coupon, Envelope, ReleaseBatch, ScopeEntry, Stock, StockPolicy, Tier
 from coupons.services.stock import stock_open
 from users.models import User
 
-Row = TypeVar("Row", ScopeEntry, Tier, Envelope)
+Row = TypeVar("Row", ScopeEntry, Tier, Envelope, ReleaseBatch, StockPolicy)
 
 TITLE_LENGTH = Coupon._meta.get_field("title_en").max_length or 0
 
 
 def coupon_clone(*, coupon: Coupon, actor: User, now: datetime) -> Coupon:
-    """Makes a draft with the same terms, tiers, limits, scope, budgets and amount of stock; the old one stays.
+    """Makes a draft with the same terms, tiers, limits, scope, budgets, stock and stock policy; the old one stays.
 
-    A claim window that has begun already starts now and lasts as long as it did. Fixed dates of use move
-    with it.
+    A claim window that has begun already starts now and lasts as long as it did. Fixed dates of use and the times of
+    release batches move with it; the batches are all to be opened again, so what they had added is not released now.
 
     Returns:
         the draft; codes and campaigns are not taken along. Of its budgets the clone shares what is left: a copy
@@ -35,6 +35,9 @@ def coupon_clone(*, coupon: Coupon, actor: User, now: datetime) -> Coupon:
     tiers = list(coupon.tiers.all())
     envelope = Envelope.objects.filter(coupon=coupon).first()
     stock = Stock.objects.filter(coupon=coupon).first()
+    batches = list(coupon.release_batches.all())
+    policy = StockPolicy.objects.filter(coupon=coupon).first()
+    opened = sum(batch.quantity for batch in batches if batch.opened_at is not None)
     shift = max(now - coupon.claim_starts_at, timedelta(0))
     clone = Coupon.objects.get(pk=coupon.pk)
     clone.pk = None
@@ -60,13 +63,18 @@ def coupon_clone(*, coupon: Coupon, actor: User, now: datetime) -> Coupon:
         if stock is not None:
             stock_open(
                 coupon=clone,
-                released=None if stock.is_unlimited else stock.released,
+                released=None if stock.is_unlimited else max(0, stock.released - opened),
                 reserve=stock.reserve,
                 bucket_count=stock.bucket_count,
                 actor=actor,
                 now=now,
                 reason="cloned",
             )
+        ReleaseBatch.objects.bulk_create(_batch_of(batch, clone, shift) for batch in batches)
+        if policy is not None:
+            made = _copy_of(policy, clone)
+            made.is_low = False
+            made.save(force_insert=True)
     return clone
 
 
@@ -76,6 +84,13 @@ def _copy_of(row: Row, clone: Coupon) -> Row:
     made.pk = None
     made._state.adding = True
     made.coupon = clone
+    return made
+
+
+def _batch_of(batch: ReleaseBatch, clone: Coupon, shift: timedelta) -> ReleaseBatch:
+    made = _copy_of(batch, clone)
+    made.opens_at += shift
+    made.opened_at = None
     return made
 
 

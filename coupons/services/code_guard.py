@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from django.conf import settings
 
 from config.kernel.addresses import network_of
+from config.kernel.counters import count, throttled
 from config.kernel.throttle import throttle
 from coupons.errors import CodeInvalid, GiftInvalid, TooManyWrongCodes
 from users.models import User
@@ -29,16 +30,17 @@ def few_wrong_codes(*, shopper: User | None, address: str | None) -> Iterator[No
     Raises:
         TooManyWrongCodes: with `retry_after`; nothing was looked up.
     """
-    keys = []
+    keys: list[tuple[str, str, int]] = []
     if shopper is not None:
-        keys.append((f"code:shopper:{shopper.pk}", settings.WRONG_CODES_PER_SHOPPER))
+        keys.append(("shopper", f"code:shopper:{shopper.pk}", settings.WRONG_CODES_PER_SHOPPER))
     if address is not None:
-        keys.append((f"code:address:{network_of(address)}", settings.WRONG_CODES_PER_ADDRESS))
+        keys.append(("address", f"code:address:{network_of(address)}", settings.WRONG_CODES_PER_ADDRESS))
     counted: list[str] = []
-    for key, limit in keys:
+    for kind, key, limit in keys:
         retry_after = throttle.hit(key, limit=limit, window=WINDOW)
         if retry_after is not None:
             _give_back(counted)
+            count(throttled, "wrong_codes", kind)
             raise TooManyWrongCodes(retry_after=retry_after)
         counted.append(key)
     try:

@@ -15,7 +15,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from config.kernel.clock import shop_date, start_of_shop_day
+from config.kernel.counters import NO_TURN, busy, count
 from config.kernel.errors import Busy
+from coupons.counters import gate_answers
 from coupons.enums import AudienceKind, CouponState, Handout
 from coupons.errors import ClaimInFlight, LimitReached, NotStarted, SoldOut
 from coupons.gate import Entry, Gate, GateAway, Word, is_configured
@@ -141,7 +143,9 @@ def gate_enter(*, coupon: Coupon, shopper: User, now: datetime) -> Passage:
     try:
         entry = gate.enter(shopper=shopper.pk, now=now, day=shop_date(now))
     except GateAway:
+        count(gate_answers, "away")
         return turn_without_gate()
+    count(gate_answers, entry.outcome)
     _refuse(entry, now)
     return GatePassage(gate, entry, shopper=shopper, now=now)
 
@@ -215,6 +219,7 @@ def turn_without_gate() -> Passage:
     """
     turns = _turns(settings.CLAIMS_WITHOUT_GATE)
     if not turns.acquire(timeout=TURN_SECONDS):
+        count(busy, NO_TURN)
         raise Busy
     return PassageInTurn(turns)
 

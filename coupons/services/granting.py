@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 import structlog
-from django.db import close_old_connections, connection, transaction
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection, transaction
 
 from config.kernel.bulk import copy_rows
 from config.kernel.clock import database_now
 from config.kernel.errors import Busy, DomainError
+from config.kernel.job_reports import note_more
 from config.kernel.locks import busy_when_locked, is_busy, try_transaction_lock
 from coupons.enums import ClaimChannel, TicketState
 from coupons.gate import Gate, GateAway
@@ -41,6 +43,12 @@ REGISTER_SECONDS = 0.2
 DATABASE_SECONDS = 5.0
 # A word of the database counts for a second at the gate; refused shoppers need no place in the queue.
 WORD_SECONDS = 0.3
+# Between two reports of what was answered, in seconds; see `coupons.gauges`. A granter that is killed takes so many
+# seconds of them along.
+REPORT_SECONDS = 5.0
+# Under this name they are kept for the page of metrics: what became of places, and how many batches failed.
+JOB = "serve queues"
+BATCHES_FAILED = "batches_failed"
 
 TICKET_COLUMNS = ("id", "coupon_id", "shopper_id", "claim_id", "code", "data", "arrival", "answered_at")
 
@@ -79,6 +87,8 @@ class Granter:
         self._live: list[UUID] = []
         self._looked_at = self._asked_at = -math.inf
         self._words: dict[UUID, float] = {}
+        self._unreported: Counter[str] = Counter()
+        self._reported_at = -math.inf
 
     def run(self, *, progressed: Callable[[int], object] = lambda _served: None) -> None:
         """Serves until it is told to stop."""
@@ -116,12 +126,19 @@ class Granter:
         """
         size = self._sizes.pop(coupon, self._batch)
         try:
-            served = batch_grant(public_id=coupon, consumer=self._consumer, size=size, drops_what_fails=size == 1)
+            served = batch_grant(
+                public_id=coupon,
+                consumer=self._consumer,
+                size=size,
+                drops_what_fails=size == 1,
+                answered=self._unreported.update,
+            )
         except (GateAway, Busy):
             raise
         except Exception:
             # One place that cannot be served must not hold up all behind it: smaller batches close in on it.
             logger.exception("batch_failed", coupon=str(coupon), size=size)
+            self._unreported[BATCHES_FAILED] += 1
             self._sizes[coupon] = max(1, size // 2)
             return 0
         if size < self._batch:
@@ -134,6 +151,8 @@ class Granter:
             is_idle = True
             for coupon in self._coupons:
                 is_idle &= not self._serve_while_busy(coupon, progressed)
+            if time.monotonic() - self._reported_at >= REPORT_SECONDS:
+                self._report()
             if not self._coupons or is_idle:
                 self._wait_for_places()
         except (GateAway, Busy) as error:
@@ -184,7 +203,20 @@ class Granter:
             connection.close()
         self._stop.wait(REST_SECONDS)
 
+    def _report(self) -> None:
+        self._reported_at = time.monotonic()
+        if not self._unreported:
+            return
+        try:
+            note_more(job=JOB, numbers=self._unreported, now=database_now())
+        except (DatabaseError, InterfaceError):
+            # They are told the next time.
+            logger.warning("granter_not_reported", exc_info=True)
+        else:
+            self._unreported.clear()
+
     def _leave(self) -> None:
+        self._report()
         try:
             for coupon in self._coupons:
                 Queue(coupon).leave(self._consumer)
@@ -192,7 +224,14 @@ class Granter:
             logger.warning("granter_left_silently")
 
 
-def batch_grant(*, public_id: UUID, consumer: str, size: int = BATCH, drops_what_fails: bool = False) -> int | None:
+def batch_grant(
+    *,
+    public_id: UUID,
+    consumer: str,
+    size: int = BATCH,
+    drops_what_fails: bool = False,
+    answered: Callable[[Iterable[str]], object] = lambda _outcomes: None,
+) -> int | None:
     """Serves the next places of a coupon's queue, in their order, in one transaction.
 
     A place is taken off the queue only after the commit. If that never happens, it is served again, and found answered:
@@ -202,6 +241,8 @@ def batch_grant(*, public_id: UUID, consumer: str, size: int = BATCH, drops_what
         consumer: who serves.
         size: how many places at most.
         drops_what_fails: takes the places off the queue, unanswered, when they cannot be served.
+        answered: called with what became of the places, when they are off the queue: `granted`, the code of the
+            refusal, or `lost`.
 
     Returns:
         How many places were taken off the queue; None when another granter is serving this coupon.
@@ -229,6 +270,7 @@ def batch_grant(*, public_id: UUID, consumer: str, size: int = BATCH, drops_what
         logger.error("places_unreadable", coupon=str(public_id), entries=unreadable)
         queue.drop(unreadable)
     queue.answer(answers)
+    answered([*(answer.code or answer.state for answer in answers), *(TicketState.LOST for _entry in unreadable)])
     return len(answers) + len(unreadable)
 
 

@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 
 from config.kernel.api.problems import json_value
 from config.kernel.clock import shop_date, start_of_shop_day
+from config.kernel.counters import QUEUE_FULL, busy, count, idempotency
 from config.kernel.errors import Busy, DomainError, IdempotencyKeyReused, NotFound
 from config.kernel.idempotency import KEPT_FOR, Attempt, answer_known
 from coupons.enums import ClaimChannel, CouponState, TicketState
@@ -148,6 +149,7 @@ def ticket_take(*, queued: QueuedCoupon, shopper: User, attempt: Attempt, proof:
     try:
         known = key_take(caller=attempt.caller, key=attempt.key, fingerprint=attempt.fingerprint)
         if known not in (None, attempt.fingerprint):
+            count(idempotency, "reused")
             raise IdempotencyKeyReused
         place = Queue(coupon.public_id).accept(
             ticket=ticket,
@@ -165,13 +167,19 @@ def ticket_take(*, queued: QueuedCoupon, shopper: User, attempt: Attempt, proof:
             raise unproven from None
         return None
     if place.ticket is not None:
-        return replace(_ticket_of(place, place.ticket, coupon.public_id), is_repeated=place.outcome == "known")
+        is_repeated = place.outcome == "known"
+        if is_repeated:
+            count(idempotency, "replayed")
+        return replace(_ticket_of(place, place.ticket, coupon.public_id), is_repeated=is_repeated)
     # Whoever got one and asks again after the queue has forgotten it: the same request is the same ticket.
     if (place.claimed or unproven is not None) and (answered := ticket_answered(ticket=ticket)) is not None:
+        count(idempotency, "replayed")
         return replace(ticket_of_answer(answered), is_repeated=True)
     if known is None:
         with suppress(GateAway):
             key_give_back(caller=attempt.caller, key=attempt.key)
+    if place.outcome == "full":
+        count(busy, QUEUE_FULL)
     raise unproven or _refusal_of(place, coupon, state, now)
 
 

@@ -14,6 +14,7 @@ from config.kernel.errors import DomainError, IdempotencyInFlight, IdempotencyKe
 from config.kernel.idempotency import Answer, Attempt, fingerprint, run_once
 from config.kernel.rate_limit import keep_rate
 from coupons.codes import normalize_code
+from coupons.counters import CountedTry, claim_counted
 from coupons.enums import ClaimChannel, TicketState
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim, Coupon, Lottery, RedPacket
@@ -62,13 +63,26 @@ def claim_once(
     Raises:
         Throttled, ClickInFlight, PageTooOld, Busy, and the errors of `claim_create_once` and `ticket_take`.
     """
-    _count(shopper, address)
+    with claim_counted(channel=ClaimChannel.WEB, coupon=coupon.public_id) as counted:
+        _count(shopper, address)
+        return _claim_or_queue(counted, shopper, coupon, key, proof, now, terms)
+
+
+def _claim_or_queue(
+    counted: CountedTry,
+    shopper: User,
+    coupon: Coupon,
+    key: str,
+    proof: str | None,
+    now: datetime,
+    terms: ChosenTerms | None,
+) -> Ticket | None:
     request_fingerprint = fingerprint("claim", str(coupon.public_id), astuple(terms) if terms else None)
     queued = queued_coupon(public_id=coupon.public_id) if coupon.is_queued and terms is None else None
     with _as_a_click():
         attempt = _attempt(shopper, key, request_fingerprint)
         if queued is None:
-            claim_create_once(
+            answer = claim_create_once(
                 attempt=attempt,
                 shopper=shopper,
                 coupon=coupon,
@@ -78,9 +92,11 @@ def claim_once(
                 proof=proof,
                 terms=terms,
             )
+            counted.answered(status=answer.status, replayed=answer.replayed)
             return None
         ticket = _ticket_once(queued, shopper, attempt, proof)
         if ticket is not None:
+            counted.answered(status=202, replayed=ticket.is_repeated)
             return ticket if ticket.state == TicketState.WAITING else None
 
         def claim() -> Answer:
@@ -88,7 +104,8 @@ def claim_once(
                 claim_without_queue(queued=queued, shopper=shopper, attempt=attempt, channel=ClaimChannel.WEB, now=now)
             )
 
-        run_once(attempt=attempt, action=claim)
+        answer = run_once(attempt=attempt, action=claim)
+        counted.answered(status=answer.status, replayed=answer.replayed)
     return None
 
 
@@ -113,13 +130,9 @@ def claim_code_once(*, shopper: User, text: str, address: str, key: str, now: da
         with few_wrong_codes(shopper=shopper, address=address):
             return claim_create_by_code(shopper=shopper, text=text, channel=ClaimChannel.CODE, now=now)
 
-    _once(
-        shopper,
-        address,
-        key,
-        fingerprint("code", normalize_code(text)),
-        claim,
-    )
+    with claim_counted(channel=ClaimChannel.CODE) as counted:
+        answer = _once(shopper, address, key, fingerprint("code", normalize_code(text)), claim)
+        counted.answered(status=answer.status, replayed=answer.replayed)
 
 
 def grab_once(*, shopper: User, packet: RedPacket, address: str, key: str, now: datetime) -> None:
@@ -154,17 +167,19 @@ def enter_once(*, shopper: User, lottery: Lottery, address: str, key: str, now: 
     _answer_once(shopper, address, key, fingerprint("lottery", str(lottery.public_id)), enter)
 
 
-def _once(shopper: User, address: str, key: str, request_fingerprint: str, claim: Callable[[], Claim]) -> None:
-    _answer_once(shopper, address, key, request_fingerprint, lambda: _answer_of_claim(claim()))
+def _once(shopper: User, address: str, key: str, request_fingerprint: str, claim: Callable[[], Claim]) -> Answer:
+    return _answer_once(shopper, address, key, request_fingerprint, lambda: _answer_of_claim(claim()))
 
 
 def _answer_of_claim(claim: Claim) -> Answer:
     return Answer(201, {"claim": str(claim.public_id)})
 
 
-def _answer_once(shopper: User, address: str, key: str, request_fingerprint: str, action: Callable[[], Answer]) -> None:
+def _answer_once(
+    shopper: User, address: str, key: str, request_fingerprint: str, action: Callable[[], Answer]
+) -> Answer:
     _count(shopper, address)
-    click_once(shopper, key, request_fingerprint, action)
+    return click_once(shopper, key, request_fingerprint, action)
 
 
 def _count(shopper: User, address: str) -> None:

@@ -26,6 +26,7 @@ from coupons.errors import NotEligible, SoldOut
 from coupons.models import Budget, Claim, Coupon, Order, Product, ScopeEntry
 from coupons.offers import CartItem, automatic_promotions, cart_of, offer_of_promotion, read_items
 from coupons.pricing import price_cart
+from coupons.selectors.low_stock import coupons_to_watch
 from coupons.selectors.showcase import remaining_stock, showcase_coupons
 from coupons.selectors.wallet import wallet_counts
 from coupons.services.claims import claim_create, claim_create_by_code
@@ -146,6 +147,16 @@ def test_a_coupon_to_fit_and_one_under_a_budget_are_among_them(shopper):
     assert (budget.cap, budget.spent) == (2000_00, 0)
     run()
     assert Budget.objects.count() == 1
+
+
+def test_a_coupon_whose_stock_grows_and_one_that_runs_low_are_among_them():
+    run()
+    basket = coupon_of(EVERYDAY, "basket")
+    opens = [batch.opens_at for batch in basket.release_batches.filter(opened_at=None)]
+    assert len(opens) == 2
+    assert all(basket.claim_starts_at < moment < basket.claim_ends_at for moment in opens)
+    assert (basket.stock.reserve, basket.stock_policy.open_reserve, basket.stock_policy.is_low) == (1000, 250, False)
+    assert list(coupons_to_watch(now=database_now())) == [coupon_of(TODAY, "last-few")]
 
 
 def test_coupons_are_named_after_the_best_shelves_in_both_languages():

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config.embedded.places import PROJECT
 from config.env import key_ring, secret
 
-READERS = r"env(?:\.\w+)?|secret|key_ring|currency|time_zone|boolean|whole_number|choice|names|email"
+READERS = r"env(?:\.\w+)?|secret|key_ring|currency|time_zone|boolean|whole_number|choice|names|networks|email"
 READ_BY_CODE = re.compile(rf'\b(?:{READERS})\(\s*"([A-Z][A-Z0-9_]+)"')
 LISTED = re.compile(r"^(?:# )?([A-Z][A-Z0-9_]+)=", re.MULTILINE)
 INTERPOLATED = re.compile(r"(?<!\$)\$\{([A-Z_]+)")

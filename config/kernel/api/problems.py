@@ -18,6 +18,7 @@ from rest_framework.response import Response
 
 from config.kernel.api.errors import InsufficientScope, InvalidToken, NotAuthenticated
 from config.kernel.clock import as_text
+from config.kernel.counters import count_busy
 from config.kernel.errors import Busy, DomainError, Invalid, NotFound
 from config.kernel.locks import is_busy
 from config.kernel.money import to_decimal
@@ -75,6 +76,7 @@ def problem_of(error: Exception) -> Problem | None:
     if isinstance(error, DomainError):
         return _of_domain_error(error)
     if is_busy(error):
+        count_busy(error)
         return _of_domain_error(Busy())
     if isinstance(error, exceptions.ValidationError):
         return _of_validation(error)

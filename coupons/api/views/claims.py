@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from rest_framework.request import Request
@@ -12,7 +13,7 @@ from rest_framework.response import Response
 from config.kernel.api.pagination import NewestFirstPagination
 from config.kernel.api.schema import operation
 from config.kernel.api.serializers import represent
-from config.kernel.api.views import ApiView
+from config.kernel.api.views import REPLAYED_HEADER, ApiView
 from config.kernel.clock import database_now, recent_database_now
 from config.kernel.errors import NotFound
 from config.kernel.idempotency import Answer, run_once
@@ -26,6 +27,7 @@ from coupons.api.serializers.claims import (
 )
 from coupons.api.serializers.tickets import ClaimTicketSerializer
 from coupons.api.views.tickets import queue_of, ticket_response
+from coupons.counters import claim_counted
 from coupons.enums import ClaimChannel
 from coupons.errors import (
     ChallengeFailed,
@@ -114,6 +116,18 @@ class ClaimsView(ApiView):
     def post(self, request: Request) -> Response:
         body = self.read_body(ClaimCreateSerializer)
         shopper = shopper_needed(self.caller, body)
+        channel = self._channel(body)
+        with claim_counted(channel=channel, coupon=body.get("coupon")) as attempt:
+            response = self._claim(body, shopper, channel)
+            attempt.answered(status=response.status_code, replayed=REPLAYED_HEADER in response.headers)
+            return response
+
+    def _channel(self, body: dict[str, Any]) -> ClaimChannel:
+        if "code" in body:
+            return ClaimChannel.CODE
+        return ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB
+
+    def _claim(self, body: dict[str, Any], shopper: User, channel: ClaimChannel) -> Response:
         # No part of what is asked for: a retry that had to work for another proof is still the same request.
         proof: str | None = body.pop("proof", "")
         # The shop's backend need not work, but what its own page worked for is looked at.
@@ -133,7 +147,6 @@ class ClaimsView(ApiView):
         if "code" in body:
             by_code = partial(self._claim_by_code, shopper, body["code"], now)
             return self.respond(run_once(attempt=attempt, action=lambda: answer(by_code())))
-        channel = ClaimChannel.API if self.caller.is_integrator else ClaimChannel.WEB
         if queued is not None:
             at_once = partial(
                 claim_without_queue, queued=queued, shopper=shopper, attempt=attempt, channel=channel, now=now
