@@ -158,22 +158,33 @@ def test_two_granters_never_serve_a_coupon_at_the_same_time() -> None:
 # Kills
 
 
-def started_granter() -> subprocess.Popen[str]:
-    """`manage.py grant_claims` on the databases of this test."""
+@pytest.fixture
+def start_granter() -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Starts `manage.py grant_claims` on the databases of this test; none outlives it."""
     database, address = connection.settings_dict, project_settings.DATABASES["default"]
     url = (
         f"postgresql://{database['USER']}:{database['PASSWORD']}@{address['HOST']}:{address['PORT']}/{database['NAME']}"
     )
-    granter = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "manage.py", "grant_claims"],
-        env={**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings.test"},
-        cwd=BASE_DIR,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert granter.stdout is not None
-    assert granter.stdout.readline() == "Serving queues.\n"
-    return granter
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> subprocess.Popen[str]:
+        granter = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "manage.py", "grant_claims"],
+            env={**os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "config.settings.test"},
+            cwd=BASE_DIR,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(granter)
+        assert granter.stdout is not None
+        assert granter.stdout.readline() == "Serving queues.\n"
+        return granter
+
+    yield start
+    for granter in started:
+        if granter.poll() is None:
+            granter.kill()
+            granter.wait()
 
 
 def kill(granter: subprocess.Popen[str], number: signal.Signals) -> None:
@@ -184,7 +195,9 @@ def kill(granter: subprocess.Popen[str], number: signal.Signals) -> None:
 
 
 @pytest.mark.reliability(20)
-def test_granters_killed_in_the_middle_lose_and_double_nothing() -> None:
+def test_granters_killed_in_the_middle_lose_and_double_nothing(
+    start_granter: Callable[[], subprocess.Popen[str]],
+) -> None:
     rng = random.Random(4)
     for _round in range(rounds(short=1, long=20)):
         coupon = factories.make_coupon(is_queued=True, stock=450, bucket_count=rng.choice([1, 16]))
@@ -192,7 +205,7 @@ def test_granters_killed_in_the_middle_lose_and_double_nothing() -> None:
             User(username=f"crowd-{coupon.pk}-{number}", password="!") for number in range(600)
         )
         tickets = [take(coupon, shopper) for shopper in crowd]
-        granter = started_granter()
+        granter = start_granter()
         served = rng.randrange(20, 420)
         until(lambda served=served, coupon=coupon: Claim.objects.filter(coupon=coupon).count() >= served)
         kill(granter, signal.SIGKILL)
@@ -206,11 +219,13 @@ def test_granters_killed_in_the_middle_lose_and_double_nothing() -> None:
         assert_invariants(coupon)
 
 
-def test_a_granter_that_is_asked_to_stop_ends_its_batch_and_leaves() -> None:
+def test_a_granter_that_is_asked_to_stop_ends_its_batch_and_leaves(
+    start_granter: Callable[[], subprocess.Popen[str]],
+) -> None:
     coupon = factories.make_coupon(is_queued=True, stock=3000)
     for shopper in crowd_of(1500):
         take(coupon, shopper)
-    granter = started_granter()
+    granter = start_granter()
     until(Claim.objects.exists)
     kill(granter, signal.SIGTERM)
 
@@ -236,7 +251,8 @@ def test_it_is_answered_within_moments() -> None:
 def test_redis_emptied_while_a_crowd_waits_costs_places_and_nothing_else() -> None:
     coupon, crowd = factories.make_coupon(is_queued=True, stock=100), crowd_of(200)
     calls: list[Any] = [partial(take, coupon, shopper) for shopper in crowd]
-    calls.insert(100, get_redis_connection("default").flushall)
+    # Its own database alone: the places of the other test workers stay.
+    calls.insert(100, get_redis_connection("default").flushdb)
     with granters(2):
         results = rush(calls, threads=10)
         until(partial(is_served, coupon))
