@@ -11,7 +11,6 @@ from django.utils import translation
 from rest_framework.test import APIClient
 
 from coupons.models import Coupon, Product
-from coupons.services.queueing import forget_queued_coupons
 from tests import factories
 from users.models import User
 
@@ -30,7 +29,6 @@ def _leave_nothing_behind() -> Iterator[None]:
     with translation.override("en"):
         yield
     cache.clear()
-    forget_queued_coupons()
 
 
 @pytest.fixture

@@ -2,50 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from config.kernel.clock import database_now
-from coupons.enums import CouponStatus, Handout
 from coupons.models import ClaimTicket, Coupon
 from users.models import User
 
 # What became of a ticket is shown on the coupon's page for so long.
 SHOWN_FOR = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedCoupon:
-    """What a request for a place has to know of a coupon.
-
-    Attributes:
-        coupon: as it was read at `read_at`, the database's time.
-    """
-
-    coupon: Coupon
-    read_at: datetime
-    _clock: float = field(default_factory=time.monotonic)
-
-    @property
-    def age(self) -> float:
-        """Seconds since it was read."""
-        return time.monotonic() - self._clock
-
-    def now(self) -> datetime:
-        """Returns the database's time, carried on since it was read: no clock of a web worker has a say."""
-        return self.read_at + timedelta(seconds=self.age)
-
-
-def queued_coupon_read(*, public_id: UUID) -> QueuedCoupon | None:
-    """Returns a coupon that is in queued mode; None for any other, and for none.
-
-    One whose terms its shoppers choose has no queue, whatever its switch says.
-    """
-    queued = Coupon.objects.exclude(status=CouponStatus.DRAFT).filter(is_queued=True, envelope=None)
-    coupon = queued.filter(public_id=public_id, handout=Handout.SHOWCASE).first()
-    return None if coupon is None else QueuedCoupon(coupon, database_now())
 
 
 def queued_coupons_live(*, now: datetime) -> list[UUID]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
 from config.kernel.api.problems import json_value
-from config.kernel.clock import shop_date, start_of_shop_day
+from config.kernel.clock import recent_database_now, shop_date, start_of_shop_day
 from config.kernel.counters import QUEUE_FULL, busy, count, idempotency
 from config.kernel.errors import Busy, DomainError, IdempotencyKeyReused, NotFound
 from config.kernel.idempotency import KEPT_FOR, Attempt, answer_known
-from coupons.enums import ClaimChannel, CouponState, TicketState
+from coupons.enums import ClaimChannel, CouponState, CouponStatus, Handout, TicketState
 from coupons.errors import (
     ChallengeFailed,
     ChallengeRequired,
@@ -32,15 +31,15 @@ from coupons.errors import (
 from coupons.gate import GateAway, is_configured
 from coupons.models import Claim, ClaimTicket, Coupon
 from coupons.queue import Place, Queue, key_give_back, key_take, parse_ticket_id, ticket_id_of
-from coupons.selectors.queued import QueuedCoupon, coupon_public_id, queued_coupon_read, ticket_answered
+from coupons.selectors.queued import coupon_public_id, ticket_answered
+from coupons.selectors.shelf import shelf
 from coupons.services.claims import claim_create
 from coupons.services.gate import turn_without_gate
 from coupons.services.proofs import proof_demand, shopper_holding
 from users.models import User
 
-# For so long a process relies on what it read of a coupon, in seconds, as the gate relies on a word.
-FRESH_SECONDS = 1.0
-KNOWN_COUPONS = 10_000
+# Coupons whose public id a process remembers.
+KNOWN_IDS = 10_000
 # How often whoever waits should look: every second at the head of the queue, less often further back.
 PLACES_PER_SECOND = 5_000
 LONGEST_PAUSE_SECONDS = 10
@@ -75,49 +74,35 @@ class Ticket:
     is_repeated: bool = False
 
 
-@dataclass(slots=True)
-class _Known:
-    """What this process remembers of a coupon for a moment: a queue, or that it has none."""
+def queued_coupon(*, public_id: UUID) -> Coupon | None:
+    """Returns a coupon in queued mode, as it was within the last second; None for any other, and for none.
 
-    queued: QueuedCoupon | None
-    asked_at: float = field(default_factory=time.monotonic)
-
-    @property
-    def age(self) -> float:
-        return time.monotonic() - self.asked_at
-
-
-_known: dict[UUID, _Known] = {}
-
-
-def queued_coupon(*, public_id: UUID) -> QueuedCoupon | None:
-    """Returns a coupon in queued mode, as it was within the last second; None for any other.
-
-    One request in a second and process asks the database, so that a rush does not.
+    One whose terms its shoppers choose has no queue, whatever its switch says. It is to be read only.
     """
     if not is_configured():
         return None
-    known = _known.get(public_id)
-    if known is None or known.age >= FRESH_SECONDS:
-        known = _Known(queued_coupon_read(public_id=public_id))
-        if known.queued is not None:
-            try:
-                Queue(public_id).announce()
-            except GateAway:
-                # Nobody can take a place now; announced again before anybody can.
-                return known.queued
-        if len(_known) >= KNOWN_COUPONS:
-            _known.clear()
-        _known[public_id] = known
-    return known.queued
+    try:
+        coupon = shelf.get(public_id)
+    except NotFound:
+        return None
+    beside = vars(coupon)
+    if (
+        not coupon.is_queued
+        or coupon.status == CouponStatus.DRAFT
+        or coupon.handout != Handout.SHOWCASE
+        or beside["has_envelope"]
+    ):
+        return None
+    # Each time it was read anew, so that the granter finds a queue that Redis has forgotten.
+    if "is_announced" not in beside["written"]:
+        # While Redis is away nobody can take a place; announced again before anybody can.
+        with suppress(GateAway):
+            Queue(public_id).announce()
+            beside["written"]["is_announced"] = True
+    return coupon
 
 
-def forget_queued_coupons() -> None:
-    """Makes this process ask anew which coupons have a queue."""
-    _known.clear()
-
-
-def ticket_take(*, queued: QueuedCoupon, shopper: User, attempt: Attempt, proof: str | None = None) -> Ticket | None:
+def ticket_take(*, queued: Coupon, shopper: User, attempt: Attempt, proof: str | None = None) -> Ticket | None:
     """Takes a place in the queue of a coupon, without the database.
 
     The same caller and key is the same place. A shopper who waits already and may have no more is shown that place.
@@ -137,7 +122,7 @@ def ticket_take(*, queued: QueuedCoupon, shopper: User, attempt: Attempt, proof:
         ChallengeRequired, ChallengeFailed: the coupon asks for a proof, and the same request did not come before.
         Busy: too many wait already.
     """
-    coupon, now = queued.coupon, queued.now()
+    coupon, now = queued, recent_database_now()
     ticket = ticket_id_of(caller=attempt.caller, key=attempt.key, coupon_id=coupon.pk, shopper_id=shopper.pk)
     state = coupon.state(now)
     unproven: DomainError | None = None
@@ -227,7 +212,7 @@ def ticket_waiting(*, coupon: Coupon, shopper: User) -> Ticket | None:
 
 
 def claim_without_queue(
-    *, queued: QueuedCoupon, shopper: User, attempt: Attempt, channel: ClaimChannel, now: datetime
+    *, queued: Coupon, shopper: User, attempt: Attempt, channel: ClaimChannel, now: datetime
 ) -> Claim:
     """Claims at once what is queued for otherwise: Redis is away. Call it inside `run_once`.
 
@@ -239,7 +224,7 @@ def claim_without_queue(
         Busy: too many ask the database at once, or a granter has just answered the ticket.
     """
     # Read with its stock, as a claim takes it.
-    coupon = Coupon.objects.select_related("stock").get(pk=queued.coupon.pk)
+    coupon = Coupon.objects.select_related("stock").get(pk=queued.pk)
     ticket = ticket_id_of(caller=attempt.caller, key=attempt.key, coupon_id=coupon.pk, shopper_id=shopper.pk)
     if (answered := ticket_answered(ticket=ticket)) is not None:
         if answered.claim is not None:
@@ -334,7 +319,7 @@ def _public_id_of(coupon_id: int) -> UUID | None:
     if known is None:
         known = coupon_public_id(pk=coupon_id)
         if known is not None:
-            if len(_public_ids) >= KNOWN_COUPONS:
+            if len(_public_ids) >= KNOWN_IDS:
                 _public_ids.clear()
             _public_ids[coupon_id] = known
     return known

@@ -18,7 +18,6 @@ from coupons.counters import CountedTry, claim_counted
 from coupons.enums import ClaimChannel, TicketState
 from coupons.fitting import ChosenTerms
 from coupons.models import Claim, Coupon, Lottery, RedPacket
-from coupons.selectors.queued import QueuedCoupon
 from coupons.services.claims import claim_create_by_code, claim_create_once
 from coupons.services.code_guard import few_wrong_codes
 from coupons.services.lotteries import lottery_enter
@@ -109,7 +108,7 @@ def _claim_or_queue(
     return None
 
 
-def _ticket_once(queued: QueuedCoupon, shopper: User, attempt: Attempt, proof: str | None) -> Ticket | None:
+def _ticket_once(queued: Coupon, shopper: User, attempt: Attempt, proof: str | None) -> Ticket | None:
     ticket = ticket_take(queued=queued, shopper=shopper, attempt=attempt, proof=proof)
     if ticket is not None and ticket.refusal is not None:
         raise ticket.refusal

@@ -237,7 +237,7 @@ APPS = ("kernel", "users", "coupons", "campaigns", "analytics")
 def tasks() -> dict[str, Task]:
     """The tasks of our own apps by name."""
     app.loader.import_default_modules()
-    return {name: task for name, task in app.tasks.items() if not name.startswith("celery.")}
+    return {name: task for name, task in app.tasks.items() if not name.startswith(("celery.", "tests."))}
 
 
 def everything(work: Work) -> dict[str, list[Any]]:

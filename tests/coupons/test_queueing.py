@@ -13,7 +13,7 @@ from django_redis import get_redis_connection
 from pytest_django import Settings
 
 from config.kernel.breaker import CircuitBreaker
-from config.kernel.clock import database_now
+from config.kernel.clock import database_now, recent_database_now
 from config.kernel.errors import Busy, DomainError, IdempotencyKeyMissing, IdempotencyKeyReused, NotFound
 from config.kernel.idempotency import Answer, run_once
 from coupons.enums import ClaimChannel, CouponStatus, TicketState
@@ -21,10 +21,10 @@ from coupons.errors import Ended, LimitReached, NotStarted, Paused, SoldOut
 from coupons.models import Claim, ClaimTicket, Coupon
 from coupons.queue import Queue, parse_ticket_id, ticket_id_of
 from coupons.queue import queue as queue_module
+from coupons.selectors.shelf import shelf
 from coupons.services.granting import word_renew
 from coupons.services.queueing import (
     claim_without_queue,
-    forget_queued_coupons,
     queued_coupon,
     ticket_read,
     ticket_take,
@@ -54,6 +54,7 @@ def coupon() -> Coupon:
 
 def test_a_place_is_taken_without_the_database_and_answered_by_the_granter(coupon: Coupon, shopper: User) -> None:
     queued_coupon(public_id=coupon.public_id)
+    recent_database_now()
     with CaptureQueriesContext(connection) as queries:
         ticket = take(coupon, shopper)
         seen = ticket_waiting(coupon=coupon, shopper=shopper)
@@ -188,7 +189,7 @@ def test_a_coupon_that_is_not_open_takes_nobody(shopper: User, state: str, refus
 def test_a_place_of_before_the_pause_is_still_known(coupon: Coupon, shopper: User) -> None:
     ticket = take(coupon, shopper)
     Coupon.objects.filter(pk=coupon.pk).update(status=CouponStatus.PAUSED)
-    forget_queued_coupons()
+    shelf.forget(coupon.public_id)
 
     assert take(coupon, shopper).id == ticket.id
     grant(coupon)
@@ -218,7 +219,7 @@ def test_what_is_known_of_a_coupon_is_asked_again_after_a_second(
     assert queued_coupon(public_id=coupon.public_id) is not None
     Coupon.objects.filter(pk=coupon.pk).update(is_queued=False)
     assert queued_coupon(public_id=coupon.public_id) is not None
-    monkeypatch.setattr("coupons.services.queueing.FRESH_SECONDS", 0)
+    monkeypatch.setattr("coupons.selectors.shelf.FRESH_SECONDS", 0)
     assert queued_coupon(public_id=coupon.public_id) is None
 
 

@@ -18,10 +18,10 @@ from coupons.enums import TicketState
 from coupons.models import Claim, ClaimTicket, Coupon
 from coupons.queue import Queue
 from coupons.queue import queue as queue_module
+from coupons.selectors.shelf import shelf
 from coupons.services import granting
 from coupons.services.granting import Granter, batch_answer, batch_grant
 from coupons.services.queueing import (
-    forget_queued_coupons,
     ticket_read,
 )
 from tests import factories
@@ -152,7 +152,7 @@ def test_numbers_start_anew_when_redis_was_emptied(coupon: Coupon) -> None:
 def test_switched_off_it_still_serves_who_waits(coupon: Coupon, shopper: User) -> None:
     ticket = take(coupon, shopper)
     Coupon.objects.filter(pk=coupon.pk).update(is_queued=False)
-    forget_queued_coupons()
+    shelf.forget(coupon.public_id)
 
     assert Granter(consumer="test", stop=Event()).drain() == 1
     assert ticket_read(ticket=ticket.id, shopper=shopper).state == TicketState.GRANTED

@@ -18,7 +18,7 @@ from config.kernel.errors import NotFound
 from coupons.api import examples
 from coupons.api.serializers.tickets import ClaimTicketSerializer
 from coupons.enums import TicketState
-from coupons.selectors.queued import QueuedCoupon
+from coupons.models import Coupon
 from coupons.services.queueing import Ticket, queued_coupon, ticket_read
 
 
@@ -41,7 +41,7 @@ class ClaimTicketView(ApiView):
         return ticket_response(ticket_read(ticket=ticket, shopper=self.caller.account), status=200)
 
 
-def queue_of(body: Mapping[str, Any]) -> QueuedCoupon | None:
+def queue_of(body: Mapping[str, Any]) -> Coupon | None:
     """Returns the queue that a claim has to go through: a code passes it by, and so do terms, which no queue takes."""
     if "coupon" not in body or "terms" in body:
         return None
