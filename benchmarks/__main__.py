@@ -22,6 +22,7 @@ def main() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
     django.setup()
     # Modules with models can be read only now.
+    from benchmarks import batches
     from benchmarks.measure import TARGETS, measure
     from benchmarks.prepare import sign_in_shoppers
     from benchmarks.pricing import BLOCK, measure_pricing
@@ -43,10 +44,13 @@ def main() -> None:
         )
     text = f"{conditions(options.seconds, options.rounds, options.workers, postgres)}\n\n{table(figures)}"
     print(f"\n{text}")
+    many = batches.measure_batches(audience=options.audience)
+    print(f"\n{many}")
     pricing = measure_pricing()
     print(f"\n{pricing}")
     if options.write:
         write(PAGE, text)
+        write(PAGE, many, block=batches.BLOCK)
         write(PAGE, pricing, block=BLOCK)
         print(f"\nWritten to {Path(PAGE).relative_to(BASE_DIR)}.")
 
@@ -54,7 +58,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Claims per second through HTTP beside two baselines, then quotes and best combinations.",
+        description="Claims per second through HTTP beside two baselines, queues, a grant, quotes and best combinations.",
     )
     parser.add_argument("--clients", type=int, nargs="+", default=[16, 64], help="connections at once (%(default)s)")
     parser.add_argument(
@@ -64,6 +68,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=6, help="rounds of each target (%(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="gunicorn's workers (%(default)s)")
     parser.add_argument("--shoppers", type=int, default=4000, help="each claims once a round (%(default)s)")
+    parser.add_argument(
+        "--audience", type=int, default=1_000_000, help="shoppers that a coupon is granted to (%(default)s)"
+    )
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     return parser.parse_args()
 
