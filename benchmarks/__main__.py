@@ -58,7 +58,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Claims per second through HTTP beside two baselines, queues, a grant, quotes and best combinations.",
+        description="Claims through HTTP beside two baselines, queues, a grant, quotes and best combinations.",
     )
     parser.add_argument("--clients", type=int, nargs="+", default=[16, 64], help="connections at once (%(default)s)")
     parser.add_argument(

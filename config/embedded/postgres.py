@@ -71,14 +71,15 @@ class PostgresServer:
         self._own = own_folder(name)
         self._account = server_account(data=self._own / "postgres")
         self._folder = server_folder(self._own, self._account)
-        self._account = server_account(data=self._data)
+        self._account = server_account(data=self.data)
         self._home = postgres_home(self._account)
         self._log = self._own / "postgres.log"
         self._port: int | None = None
         self._password = ""
 
     @property
-    def _data(self) -> Path:
+    def data(self) -> Path:
+        """Where the server keeps its data."""
         return self._folder / "postgres"
 
     @property
@@ -92,7 +93,7 @@ class PostgresServer:
         Raises:
             EmbeddedError: it did not come up in several attempts.
         """
-        if not (self._data / "PG_VERSION").exists():
+        if not (self.data / "PG_VERSION").exists():
             self._create()
         self._password = self._read_password()
         fixed_port = self._port
@@ -121,7 +122,7 @@ class PostgresServer:
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         with self._log.open("ab") as log:
             return spawn(
-                [self._home / "bin" / "postgres", "-D", self._data, *options],
+                [self._home / "bin" / "postgres", "-D", self.data, *options],
                 signal_on_parent_death=self._stop_signal,
                 account=self._account,
                 new_session=True,
@@ -146,7 +147,7 @@ class PostgresServer:
 
     def _postmaster_lines(self) -> list[str]:
         try:
-            return [line.strip() for line in (self._data / "postmaster.pid").read_text().splitlines()]
+            return [line.strip() for line in (self.data / "postmaster.pid").read_text().splitlines()]
         except (FileNotFoundError, UnicodeDecodeError):
             return []
 
@@ -163,11 +164,11 @@ class PostgresServer:
         if owner and self._serves_this_data(owner.pid):
             owner.end(seconds=STOP_SECONDS)
         elif owner:
-            (self._data / "postmaster.pid").unlink(missing_ok=True)
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _serves_this_data(self, pid: int) -> bool:
         try:
-            return os.fsencode(self._data) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            return os.fsencode(self.data) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             return False
 
@@ -185,7 +186,7 @@ class PostgresServer:
             return self._password_file.read_text().strip()
         except OSError as error:
             raise EmbeddedError(
-                f"The password of the data in {self._data} is not readable ({error.strerror}): "
+                f"The password of the data in {self.data} is not readable ({error.strerror}): "
                 "remove that folder to start anew."
             ) from error
 
@@ -211,7 +212,7 @@ class PostgresServer:
             *([] if self._durable else ["--no-sync"]),
         )
         self._run_tool("postgres", "--single", "-D", str(draft), "postgres", commands=f"CREATE DATABASE {DATABASE}\n")
-        draft.rename(self._data)
+        draft.rename(self.data)
 
     def _write_password(self) -> None:
         self._password_file.unlink(missing_ok=True)

@@ -36,6 +36,8 @@ BUSY_CAUSES = {
     "55P03": "lock",
     "40P01": "deadlock",
     "57014": "statement_timeout",
+    "53100": "disk_full",
+    "53200": "out_of_memory",
     "53300": "connections",
     "57P01": "database_restart",
     "57P02": "database_restart",

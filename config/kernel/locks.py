@@ -11,13 +11,13 @@ from django.db import InterfaceError, OperationalError, connection
 from config.kernel.counters import count_busy
 from config.kernel.errors import Busy
 
-# lock_not_available, deadlock_detected, query_canceled, too_many_connections, admin shutdown, crash shutdown,
-# cannot connect now.
-BUSY_SQLSTATES = {"55P03", "40P01", "57014", "53300", "57P01", "57P02", "57P03"}
+# lock_not_available, deadlock_detected, query_canceled, disk_full, out_of_memory, too_many_connections, admin shutdown,
+# crash shutdown, cannot connect now.
+BUSY_SQLSTATES = {"55P03", "40P01", "57014", "53100", "53200", "53300", "57P01", "57P02", "57P03"}
 
 
 def is_busy(error: BaseException) -> bool:
-    """Tells whether a database error says "not now" (a lock, a restart, no connection) rather than "wrong"."""
+    """Tells whether a database error says "not now" (a lock, a restart, no connection, no room) rather than "wrong"."""
     if not isinstance(error, OperationalError | InterfaceError):
         return False
     sqlstate = getattr(error.__cause__, "pgcode", None)

@@ -23,6 +23,7 @@ from tests import factories
 from tests.concurrency.crowd import rush, tally
 from tests.concurrency.test_claims import crowd_of
 from tests.factories import NOW
+from tests.figures import Figures
 from tests.forms import rounds
 from tests.invariants import assert_invariants
 
@@ -71,7 +72,7 @@ def worker(grant: Grant) -> subprocess.Popen[str]:
 
 
 @pytest.mark.reliability(24)
-def test_workers_killed_in_the_middle_lose_and_double_nothing() -> None:
+def test_workers_killed_in_the_middle_lose_and_double_nothing(figures: Figures) -> None:
     """Two workers a round, killed after a random number of chunks, wherever they are by then."""
     rng = random.Random(24)
     number_of_rounds = rounds(short=2, long=20)
@@ -107,6 +108,16 @@ def test_workers_killed_in_the_middle_lose_and_double_nothing() -> None:
     assert (grant.state, grant.seen, grant.granted) == (GrantState.DONE, len(crowd), len(crowd))
     assert sorted(coupon.claims.values_list("shopper", flat=True)) == [shopper.pk for shopper in crowd]
     assert_invariants(coupon)
+    # Anything else than nothing has failed above.
+    figures.note(
+        24,
+        "kill -9 of two workers at a grant",
+        rounds=number_of_rounds,
+        acknowledged=len(crowd),
+        lost=0,
+        doubled=0,
+        beside=f"{killed_at_work} of {2 * number_of_rounds} workers died at work",
+    )
 
 
 def test_workers_beside_each_other_and_shoppers_who_claim_meanwhile() -> None:

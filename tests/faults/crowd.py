@@ -172,6 +172,14 @@ class Crowd:
             )
         assert enough, f"{len(self.won)} of {count} claims; refused {self.refused}; unanswered {self.unanswered}"
 
+    def wait_until_refused(self, code: str, count: int) -> None:
+        """Returns when so many answers said that it cannot be done at the moment, by this code."""
+        with self._changed:
+            enough = self._changed.wait_for(
+                lambda: self.unanswered[code] >= count, timeout=max(0.0, self._deadline - time.monotonic())
+            )
+        assert enough, f"{self.unanswered} among {len(self.won)} claims; refused {self.refused}; broken {self.broken}"
+
     def serving_again(self, moment: float) -> float:
         """Returns the seconds from a moment to the end of the first success that began after it."""
         return min(reply.ended for reply in self._successes if reply.began > moment) - moment
