@@ -137,6 +137,8 @@ def database() -> dict[str, Any]:
         settings["ENGINE"] = "config.kernel.postgresql"
         settings["CONN_MAX_AGE"] = whole_number("DATABASE_CONNECTION_MAX_AGE", default=60)
         settings["CONN_HEALTH_CHECKS"] = True
+        # Where connections are not kept, a pooler lends another one for each transaction: no cursor outlives it.
+        settings["DISABLE_SERVER_SIDE_CURSORS"] = settings["CONN_MAX_AGE"] == 0
         lock_timeout = whole_number("DATABASE_LOCK_TIMEOUT_MS", default=3000)
         statement_timeout = whole_number("DATABASE_STATEMENT_TIMEOUT_MS", default=0)
         options = settings.setdefault("OPTIONS", {})

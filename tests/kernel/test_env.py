@@ -55,6 +55,13 @@ def test_postgresql_gets_limits_for_every_wait(monkeypatch) -> None:
     assert settings["OPTIONS"] == {"options": "-c lock_timeout=3000 -c statement_timeout=0", "connect_timeout": 5}
 
 
+@pytest.mark.parametrize(("seconds", "is_pooled"), [("60", False), ("0", True)])
+def test_behind_a_pooler_no_cursor_outlives_a_transaction(monkeypatch, seconds: str, is_pooled: bool) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://quan@localhost/quan")
+    monkeypatch.setenv("DATABASE_CONNECTION_MAX_AGE", seconds)
+    assert env.database()["DISABLE_SERVER_SIDE_CURSORS"] is is_pooled
+
+
 def test_the_address_may_say_how_long_to_try_to_connect(monkeypatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://quan@localhost/quan?connect_timeout=2")
     assert env.database()["OPTIONS"]["connect_timeout"] == 2
