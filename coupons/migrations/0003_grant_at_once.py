@@ -4,7 +4,7 @@ from django.db import migrations
 
 from config.kernel.vendor_sql import postgresql_only
 
-# Everything that `coupons.services.claims` does for a claim without code, terms or waiting list, in one round trip
+# Everything that `coupons.services.claim_writing` does for a claim without code, terms or waiting list, in one round trip
 # and with plans that PostgreSQL keeps. It grants, or it changes nothing and leaves the reason to the long way.
 GRANT_AT_ONCE = """
 CREATE FUNCTION coupons_grant_at_once(

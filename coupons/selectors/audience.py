@@ -12,7 +12,7 @@ from users.models import Tag
 
 
 def in_audience(coupon: Coupon, now: datetime) -> Q:
-    """Returns the condition that `coupons.services.claims.refuse_unless_in_audience` puts, closed accounts aside."""
+    """Returns what `coupons.services.claim_refusals.refuse_unless_in_audience` asks, closed accounts aside."""
     match AudienceKind(coupon.audience):
         case AudienceKind.EVERYONE:
             return Q(pk__isnull=False)

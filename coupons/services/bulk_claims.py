@@ -27,15 +27,8 @@ from coupons.models import (
     WaitingEntry,
 )
 from coupons.selectors.audience import in_audience
-from coupons.services.claims import (
-    COUNT_CLAIM,
-    COUNT_UNLESS_FORBIDDEN,
-    NO_LIMIT,
-    coupon_with_stock,
-    limit_of_day_reached,
-    limit_of_shopper_reached,
-    refuse_unless_handing_out,
-)
+from coupons.services.claim_refusals import limit_of_day_reached, limit_of_shopper_reached, refuse_unless_handing_out
+from coupons.services.claim_writing import COUNT_CLAIM, COUNT_UNLESS_FORBIDDEN, NO_LIMIT, coupon_with_stock
 from coupons.services.gate import tell_gate_of_claims
 from coupons.services.stock import stock_lock, stock_open_batch, stock_take
 from users.models import User

@@ -19,8 +19,8 @@ from config.kernel.locks import busy_when_locked
 from coupons.enums import ClaimChannel, ClaimState, GiftState
 from coupons.errors import GiftClosed, GiftInvalid, GiftLimitReached, GiftRefused
 from coupons.models import Claim, ClaimEntry, Gift
+from coupons.services.claim_refusals import refuse_unless_in_audience
 from coupons.services.claim_states import claims_move, refusal_of
-from coupons.services.claims import refuse_unless_in_audience
 from users.models import User
 
 BATCH_SIZE = 500

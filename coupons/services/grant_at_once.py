@@ -1,4 +1,4 @@
-"""The plain claim in one call of the database; whatever is not plain goes the long way of `coupons.services.claims`."""
+"""The plain claim in one call of the database; all others go the long way of `coupons.services.claim_writing`."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from coupons.queue import Queue, coupons_with_queues
 from coupons.queue.queue import Answer, Entry
 from coupons.selectors.queued import queued_coupons_live
 from coupons.services.bulk_claims import claims_create_many
-from coupons.services.claims import coupon_with_stock
+from coupons.services.claim_writing import coupon_with_stock
 from coupons.services.gate import word_of
 from coupons.services.queueing import refusal_data
 from users.models import User

@@ -30,7 +30,8 @@ from coupons.errors import (
 )
 from coupons.models import Coupon, Lottery, LotteryEntry, Stock
 from coupons.selectors.lotteries import entry_held, may_still_win, stock_free, tickets_of
-from coupons.services.claims import claim_create_by_lot, refuse_unless_in_audience
+from coupons.services.claim_refusals import refuse_unless_in_audience
+from coupons.services.claims import claim_create_by_lot
 from users.models import Tag, User
 
 MAXIMUM_WINNERS = 100_000

@@ -1,7 +1,7 @@
 """The waiting list of a sold-out coupon: joining, leaving, and granting in order when stock returns.
 
 Whatever is released belongs to those who wait first: a claim by anybody else takes only what lies beyond their
-number (`coupons.services.claims.stock_beyond_waiting`). Nobody overtakes, whether the granting job runs or not.
+number (`coupons.services.claim_writing.stock_beyond_waiting`). Nobody overtakes, whether the granting job runs or not.
 """
 
 from __future__ import annotations
@@ -16,12 +16,9 @@ from coupons.enums import WaitingState
 from coupons.errors import Ended, LimitReached, NotEligible, NotSoldOut, NotStarted, Paused, SoldOut, TermsNeeded
 from coupons.models import ClaimCounter, Coupon, WaitingEntry
 from coupons.selectors.waiting import coupons_waited_for, waiting_entry_of
-from coupons.services.claims import (
-    claim_create_for_waiting,
-    coupon_with_stock,
-    refuse_unless_claimable,
-    stock_beyond_waiting,
-)
+from coupons.services.claim_refusals import refuse_unless_claimable
+from coupons.services.claim_writing import coupon_with_stock, stock_beyond_waiting
+from coupons.services.claims import claim_create_for_waiting
 from coupons.services.stock import stock_lock
 from users.models import User
 

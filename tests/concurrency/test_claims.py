@@ -12,6 +12,7 @@ import pytest
 from coupons.enums import ClaimChannel
 from coupons.errors import SoldOut, StockTooSmall
 from coupons.models import Claim, Coupon, Stock, StockBucket
+from coupons.services import claim_writing
 from coupons.services import claims as claims_service
 from coupons.services.claims import claim_create, claim_create_by_code
 from coupons.services.publishing import coupon_pause
@@ -161,7 +162,7 @@ class TestTheGuardIsWhatHolds:
     def test_reading_before_writing_oversells(self, monkeypatch: pytest.MonkeyPatch, figures: Figures) -> None:
         """Fifty threads and a coupon of a hundred, as above: everybody who read in the same moment wins."""
         go_the_long_way(monkeypatch)
-        monkeypatch.setattr(claims_service, "stock_take_one", taker_that_reads_first(MeetingPoint(50)))
+        monkeypatch.setattr(claim_writing, "stock_take_one", taker_that_reads_first(MeetingPoint(50)))
         times, shoppers = rounds(short=1, long=20), crowd_of(400)
         for _round in range(times):
             coupon = factories.make_coupon(stock=100)
@@ -178,7 +179,7 @@ class TestTheGuardIsWhatHolds:
     def test_it_does_so_every_round(self, monkeypatch: pytest.MonkeyPatch) -> None:
         go_the_long_way(monkeypatch)
         for number in range(self.ROUNDS):
-            monkeypatch.setattr(claims_service, "stock_take_one", taker_that_reads_first(MeetingPoint(10)))
+            monkeypatch.setattr(claim_writing, "stock_take_one", taker_that_reads_first(MeetingPoint(10)))
             coupon = factories.make_coupon(stock=5)
             rush([partial(claim, coupon, shopper) for shopper in crowd_of(10, name=f"round-{number}")], threads=10)
             assert coupon.claims.count() == 10
@@ -201,7 +202,7 @@ class TestTheGuardIsWhatHolds:
             return held + 1
 
         go_the_long_way(monkeypatch)
-        monkeypatch.setattr(claims_service, "_count_claim", count_by_reading)
+        monkeypatch.setattr(claim_writing, "_count_claim", count_by_reading)
         coupon, shopper = factories.make_coupon(), factories.make_shopper()
         results = rush([partial(claim, coupon, shopper)] * 10, threads=10)
         assert tally(results) == {"done": 1, "IntegrityError": 9}

@@ -9,8 +9,7 @@ import pytest
 
 from coupons.enums import ClaimChannel, WaitingState
 from coupons.models import Claim, Coupon, ReleaseBatch, StockMovement, StockPolicy, WaitingEntry
-from coupons.services import claims as claims_service
-from coupons.services import release_batches
+from coupons.services import claim_writing, release_batches
 from coupons.services.claims import claim_create
 from coupons.services.release_batches import release_batches_open_due
 from coupons.services.stock import stock_top_up
@@ -164,7 +163,7 @@ def test_what_lies_beyond_the_list_is_claimed_to_the_last_unit() -> None:
 
 
 def test_control_without_the_count_those_who_come_later_overtake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims_service, "stock_beyond_waiting", lambda coupon_id: 1)
+    monkeypatch.setattr(claim_writing, "stock_beyond_waiting", lambda coupon_id: 1)
     shoppers = crowd_of(40)
     coupon = factories.make_coupon(stock=20)
     queue_up(coupon, shoppers[:20])

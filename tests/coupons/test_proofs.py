@@ -2,75 +2,51 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.conf import settings as project_settings
-from django.core import mail
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 from django.utils import translation
-from django_redis import get_redis_connection
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from config.kernel import proof_of_work
-from config.kernel.breaker import CircuitBreaker
-from config.kernel.idempotency import Attempt
 from config.kernel.rate_limit import buckets
 from config.kernel.redis_scripts import RedisScripts
 from coupons.errors import ChallengeFailed, ChallengeRequired
-from coupons.gate import connection as gate_connection
-from coupons.models import Claim, ClaimTicket, Coupon
-from coupons.queue import Queue
+from coupons.models import Claim, Coupon
 from coupons.selectors.shelf import shelf
 from coupons.services.gate import Passage
-from coupons.services.granting import batch_grant
 from coupons.services.proofs import challenge_for, proof_demand, shopper_holding
-from coupons.services.queueing import queued_coupon, ticket_take
 from tests import factories
 from tests.api.calls import assert_problem, get, new_key, post
 from tests.concurrency.crowd import rush
+from tests.coupons.proofs import body_of, easy_proofs, worked, working_coupon
 from tests.factories import NOW
 from tests.proofs import sealed, solution, solve
-from tests.users.codes import MEI, last_digits
 from users.models import User
 
 pytestmark = pytest.mark.django_db
 
-HTMX = {"HX-Request": "true"}
-
 
 @pytest.fixture(autouse=True)
 def _easy(settings: Settings) -> None:
-    settings.PROOF_OF_WORK_NUMBERS = 200
+    easy_proofs(settings)
 
 
 @pytest.fixture
 def hot(db: None) -> Coupon:
-    """A coupon that asks for work, and may be claimed again and again."""
-    return factories.make_coupon(needs_proof_of_work=True, limit_per_shopper=50)
-
-
-def body_of(coupon: Coupon, **more: Any) -> dict[str, Any]:
-    return {"coupon": str(coupon.public_id), **more}
+    return working_coupon()
 
 
 def switch(coupon: Coupon, *, is_on: bool) -> None:
     """Turns the switch of a coupon, and lets the second pass in which processes may not have seen it."""
     Coupon.objects.filter(pk=coupon.pk).update(needs_proof_of_work=is_on)
     shelf.forget(coupon.public_id)
-
-
-def worked(client: APIClient, coupon: Coupon, **query: str) -> str:
-    """What a client works out for a coupon."""
-    return solve(get(client, f"coupons/{coupon.public_id}/challenge", **query).json())
 
 
 class TestTheApi:
@@ -223,103 +199,6 @@ def test_whoever_has_not_worked_never_gets_to_the_gate(
     assert len(entered) == 1
 
 
-@pytest.mark.skipif(not project_settings.REDIS_URL, reason="needs Redis")
-class TestTheQueue:
-    @pytest.fixture(autouse=True)
-    def _breaker(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(gate_connection, "breaker", CircuitBreaker("gate", rest=0.2))
-
-    @pytest.fixture
-    def queued(self, db: None) -> Coupon:
-        """A coupon that asks for work before a place in its queue, of which a shopper may have several."""
-        return factories.make_coupon(needs_proof_of_work=True, is_queued=True, limit_per_shopper=50)
-
-    def grant(self, coupon: Coupon) -> None:
-        batch_grant(public_id=coupon.public_id, consumer="test")
-
-    def test_a_place_is_worked_for(self, shopper_client: APIClient, queued: Coupon) -> None:
-        key = new_key()
-        problem = assert_problem(post(shopper_client, "claims", body_of(queued), key=key), 403, "challenge_required")
-        assert_problem(post(shopper_client, "claims", body_of(queued, proof="x"), key=key), 403, "challenge_failed")
-        assert Queue(queued.public_id).length() == 0
-        accepted = post(shopper_client, "claims", body_of(queued, proof=solve(problem["challenge"])), key=key)
-        assert accepted.status_code == 202
-        assert "Idempotency-Replayed" not in accepted
-        self.grant(queued)
-        assert Claim.objects.count() == 1
-
-    def test_a_solution_counts_for_one_place(self, shopper_client: APIClient, queued: Coupon) -> None:
-        proof = worked(shopper_client, queued)
-        assert post(shopper_client, "claims", body_of(queued, proof=proof)).status_code == 202
-        problem = assert_problem(post(shopper_client, "claims", body_of(queued, proof=proof)), 403, "challenge_failed")
-        assert problem["reason"] == "used"
-        assert Queue(queued.public_id).length() == 1
-
-    def test_the_same_request_is_the_same_place_without_more_work(
-        self, shopper_client: APIClient, queued: Coupon
-    ) -> None:
-        key, body = new_key(), body_of(queued, proof=worked(shopper_client, queued))
-        first = post(shopper_client, "claims", body, key=key)
-        retries = [body, body_of(queued, proof=worked(shopper_client, queued)), body_of(queued)]
-        for retry in retries:
-            again = post(shopper_client, "claims", retry, key=key)
-            assert (again.status_code, again.json()) == (202, first.json())
-            assert again["Idempotency-Replayed"] == "true"
-        assert Queue(queued.public_id).length() == 1
-        self.grant(queued)
-        # Also once the queue has forgotten it.
-        for is_forgotten in (False, True):
-            if is_forgotten:
-                get_redis_connection("default").flushdb()
-            answered = post(shopper_client, "claims", body_of(queued), key=key)
-            assert (answered.status_code, answered.json()["state"]) == (202, "granted")
-            assert answered["Idempotency-Replayed"] == "true"
-        assert Claim.objects.count() == ClaimTicket.objects.count() == 1
-
-    def test_a_place_in_the_queue_leaves_the_database_alone(self, shopper: User, queued: Coupon) -> None:
-        take = partial(ticket_take, queued=queued_coupon(public_id=queued.public_id), shopper=shopper)
-        proof = worked(factories.api_client_for(shopper), queued)
-        with CaptureQueriesContext(connection) as queries:
-            ticket = take(attempt=Attempt("user:1", "once", "same"), proof=proof)
-        assert ticket is not None
-        assert len(queries) == 0
-
-    def test_the_shops_backend_need_not_work(self, shop_client: APIClient, shopper: User, queued: Coupon) -> None:
-        body = body_of(queued, shopper=str(shopper.public_id))
-        assert post(shop_client, "claims", body).status_code == 202
-        assert_problem(post(shop_client, "claims", {**body, "proof": "x"}), 403, "challenge_failed")
-
-    def test_while_redis_is_away_a_claim_at_once_is_worked_for_once(
-        self, shopper_client: APIClient, queued: Coupon, settings: Settings, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        # What is remembered of the queue is what a process goes by that loses Redis.
-        body, key = body_of(queued, proof=worked(shopper_client, queued)), new_key()
-        assert queued_coupon(public_id=queued.public_id) is not None
-        monkeypatch.setattr(proof_of_work, "_scripts", RedisScripts("proof of work"))
-        monkeypatch.setattr(buckets, "_scripts", RedisScripts("rate limit"))
-        settings.REDIS_URL = "redis://127.0.0.1:1/0"
-        assert_problem(post(shopper_client, "claims", body_of(queued), key=key), 403, "challenge_required")
-        first = post(shopper_client, "claims", body, key=key)
-        assert first.status_code == 201
-        for retry in (body, body_of(queued)):
-            again = post(shopper_client, "claims", retry, key=key)
-            assert (again.status_code, again.json()) == (201, first.json())
-            assert again["Idempotency-Replayed"] == "true"
-        assert_problem(post(shopper_client, "claims", body, key=new_key()), 403, "challenge_failed")
-        assert Claim.objects.count() == 1
-
-    def test_a_page_works_for_its_place(self, client: Client, shopper: User, queued: Coupon) -> None:
-        client.force_login(shopper, backend="users.backends.IdentifierBackend")
-        url = reverse("coupons:claim", args=[queued.public_id])
-        data = {"key": str(uuid4()), "proof": ""}
-        assert client.post(url, data, headers=HTMX).status_code == 409
-        assert Queue(queued.public_id).length() == 0
-        data["proof"] = worked(factories.api_client_for(shopper), queued)
-        for _click in range(2):
-            assert client.post(url, data, headers=HTMX).status_code == 200
-        assert Queue(queued.public_id).length() == 1
-
-
 @pytest.mark.django_db(transaction=True)
 class TestACrowd:
     @pytest.fixture(params=["with Redis", "with Redis gone"], autouse=True)
@@ -366,105 +245,6 @@ def test_control_without_the_demand_a_claim_needs_no_work(
 ) -> None:
     monkeypatch.setattr("coupons.services.claims.proof_demand", lambda **_everything: None)
     assert post(shopper_client, "claims", body_of(hot)).status_code == 201
-
-
-class TestThePages:
-    @pytest.fixture
-    def signed_in(self, client: Client, shopper: User) -> Client:
-        client.force_login(shopper, backend="users.backends.IdentifierBackend")
-        return client
-
-    def claim(self, signed_in: Client, coupon: Coupon, proof: str, *, key: str = "", **headers: str) -> Any:
-        data = {"key": key or str(uuid4()), "proof": proof}
-        return signed_in.post(reverse("coupons:claim", args=[coupon.public_id]), data, headers=headers)
-
-    def test_the_button_stands_in_a_form_that_works(self, signed_in: Client, hot: Coupon, coupon: Coupon) -> None:
-        shown = signed_in.get(hot.get_absolute_url()).content.decode()
-        assert f'data-proof-of="{hot.public_id}" data-proof-early' in shown
-        assert "<noscript>" in shown
-        assert "data-proof" not in signed_in.get(coupon.get_absolute_url()).content.decode()
-        # On the showcase nobody works for what is only looked at.
-        showcase = signed_in.get(reverse("coupons:showcase")).content.decode()
-        assert f'data-proof-of="{hot.public_id}"' in showcase
-        assert "data-proof-early" not in showcase
-
-    def test_a_proof_claims_once(self, signed_in: Client, shopper: User, hot: Coupon) -> None:
-        proof = worked(factories.api_client_for(shopper), hot)
-        assert self.claim(signed_in, hot, proof, **HTMX).status_code == 200
-        refused = self.claim(signed_in, hot, proof, **HTMX)
-        assert refused.status_code == 409
-        assert "used already" in refused.content.decode()
-        assert Claim.objects.count() == 1
-
-    def test_a_double_click_is_one_claim(self, signed_in: Client, shopper: User, hot: Coupon) -> None:
-        proof, key = worked(factories.api_client_for(shopper), hot), str(uuid4())
-        assert [self.claim(signed_in, hot, proof, key=key, **HTMX).status_code for _click in range(2)] == [200, 200]
-        assert Claim.objects.count() == 1
-
-    def test_a_page_without_scripts_says_what_is_missing(self, signed_in: Client, hot: Coupon) -> None:
-        self.claim(signed_in, hot, "")
-        assert "needs JavaScript" in signed_in.get(hot.get_absolute_url()).content.decode()
-        assert not Claim.objects.exists()
-
-    def test_fitting_a_coupon_is_worked_for_too(self, signed_in: Client, shopper: User) -> None:
-        coupon = factories.make_coupon(needs_proof_of_work=True)
-        factories.make_envelope(coupon=coupon)
-        shown = signed_in.get(coupon.get_absolute_url()).content.decode()
-        assert f'data-proof-of="{coupon.public_id}" data-proof-early' in shown
-        terms = {"amount_off": "500", "minimum_spend": "24000", "days": "14"}
-        url = reverse("coupons:claim", args=[coupon.public_id])
-        signed_in.post(url, {"key": str(uuid4()), **terms})
-        assert not Claim.objects.exists()
-        signed_in.post(url, {"key": str(uuid4()), "proof": worked(factories.api_client_for(shopper), coupon), **terms})
-        assert Claim.objects.get().amount_off == 500
-
-
-class TestQuickClaim:
-    @pytest.fixture
-    def asked(self, client: Client, hot: Coupon) -> str:
-        """A stranger who has asked for a code; the page that asks for its digits."""
-        client.post(reverse("coupons:quick_claim", args=[hot.public_id]), {"address": MEI})
-        return reverse("coupons:quick_claim_code", args=[hot.public_id])
-
-    def challenge(self, response: Any) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(response.context["challenge"])
-        return found
-
-    def test_the_digits_are_sent_with_a_proof(self, client: Client, asked: str) -> None:
-        page = client.get(asked)
-        assert "data-challenge=" in page.content.decode()
-        answer = client.post(asked, {"digits": last_digits(), "proof": solve(self.challenge(page))})
-        assert answer["Location"] == reverse("coupons:wallet")
-        assert Claim.objects.get().shopper.email == MEI
-
-    def test_without_one_the_code_is_not_used_up(self, client: Client, asked: str) -> None:
-        refused = client.post(asked, {"digits": last_digits()})
-        assert refused.status_code == 403
-        assert "needs JavaScript" in refused.content.decode()
-        assert not User.objects.exists()
-        client.post(asked, {"digits": last_digits(), "proof": solve(self.challenge(refused))})
-        assert Claim.objects.count() == 1
-
-    def test_each_guess_at_the_digits_is_worked_for(self, client: Client, asked: str) -> None:
-        proof = solve(self.challenge(client.get(asked)))
-        wrong = client.post(asked, {"digits": "000000", "proof": proof})
-        assert wrong.status_code == 422 or "tries" in wrong.content.decode()
-        assert client.post(asked, {"digits": last_digits(), "proof": proof}).status_code == 403
-        assert not Claim.objects.exists()
-
-    def test_anothers_proof_does_not_count(self, client: Client, asked: str, hot: Coupon) -> None:
-        other = Client()
-        other.post(reverse("coupons:quick_claim", args=[hot.public_id]), {"address": "other@example.com"})
-        proof = solve(self.challenge(other.get(asked)))
-        assert len(mail.outbox) == 2
-        assert client.post(asked, {"digits": "123456", "proof": proof}).status_code == 403
-
-    def test_other_coupons_ask_for_nothing(self, client: Client, coupon: Coupon) -> None:
-        client.post(reverse("coupons:quick_claim", args=[coupon.public_id]), {"address": MEI})
-        asked = reverse("coupons:quick_claim_code", args=[coupon.public_id])
-        assert "data-proof" not in client.get(asked).content.decode()
-        client.post(asked, {"digits": last_digits()})
-        assert Claim.objects.count() == 1
 
 
 def test_the_service_says_which_of_the_two_it_is(shopper: User, hot: Coupon) -> None:
