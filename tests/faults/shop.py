@@ -149,9 +149,10 @@ class Shop:
         }
 
     @contextmanager
-    def web(self, *, workers: int = 2, **ports: int) -> Iterator[Web]:
-        """Runs gunicorn; `ports` as in `environment`."""
-        with running(Web(workers=workers, environment=self.environment(**ports), folder=self.folder)) as web:
+    def web(self, *, workers: int = 2, **environment: str | int) -> Iterator[Web]:
+        """Runs gunicorn; the rest as in `environment`."""
+        own = self.environment(**environment)  # type: ignore[arg-type]
+        with running(Web(workers=workers, environment=own, folder=self.folder)) as web:
             yield web
 
     @contextmanager

@@ -21,6 +21,9 @@ SHOPPERS = rounds(short=12, long=70)
 # Asked while the weather is bad, one after the other.
 ASKING = rounds(short=2, long=4)
 
+# How long the platform waits for one answer of the database; ten seconds unless it is told otherwise.
+ANSWER_SECONDS = rounds(short=2, long=10)
+
 
 @pytest.fixture(scope="module")
 def database(opened_shop: Shop) -> Iterator[Proxy]:
@@ -37,7 +40,9 @@ def redis(opened_shop: Shop) -> Iterator[Proxy]:
 @pytest.fixture(scope="module")
 def web(opened_shop: Shop, database: Proxy, redis: Proxy) -> Iterator[Web]:
     """One worker, which reaches both servers by a proxy."""
-    with opened_shop.web(workers=1, database_port=database.port, redis_port=redis.port) as running:
+    with opened_shop.web(
+        workers=1, database_port=database.port, redis_port=redis.port, DATABASE_ANSWER_SECONDS=str(ANSWER_SECONDS)
+    ) as running:
         yield running
 
 
