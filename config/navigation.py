@@ -38,6 +38,9 @@ GROUPS: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
                 "admin:coupons_waitingentry_changelist",
                 ("coupons.view_waitingentry",),
             ),
+            Entry(
+                _("Queue tickets"), "line_start", "admin:coupons_claimticket_changelist", ("coupons.view_claimticket",)
+            ),
             Entry(_("Gifts to friends"), "volunteer_activism", "admin:coupons_gift_changelist", ("coupons.view_gift",)),
             Entry(_("Redemptions"), "price_check", "admin:coupons_redemption_changelist", ("coupons.view_redemption",)),
             Entry(_("Orders"), "receipt_long", "admin:coupons_order_changelist", ("coupons.view_order",)),

@@ -26,6 +26,7 @@ MARKETER_PERMISSIONS = (
     "coupons.view_codebatch",
     "coupons.view_gift",
     "coupons.view_waitingentry",
+    "coupons.view_claimticket",
     "coupons.add_redpacket",
     "coupons.change_redpacket",
     "coupons.view_redpacket",

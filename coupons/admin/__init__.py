@@ -11,12 +11,14 @@ from coupons.admin.gift import GiftAdmin
 from coupons.admin.lottery import LotteryAdmin
 from coupons.admin.order import OrderAdmin, RedemptionAdmin
 from coupons.admin.red_packet import RedPacketAdmin
+from coupons.admin.ticket import ClaimTicketAdmin
 from coupons.admin.waiting import WaitingEntryAdmin
 
 __all__ = [
     "BudgetAdmin",
     "CategoryAdmin",
     "ClaimAdmin",
+    "ClaimTicketAdmin",
     "CodeAdmin",
     "CodeBatchAdmin",
     "CouponAdmin",

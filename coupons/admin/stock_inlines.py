@@ -95,5 +95,5 @@ class StockPolicyInline(StockRowsMixin, UnfoldStackedInline):
     extra = 0
     max_num = 1
     fields = ("low_below", ("open_reserve", "top_up", "top_ups_a_day"), "stop_when_sold_out")
-    verbose_name = _("When stock runs low: operators are told, then this happens (0: nothing)")
+    verbose_name = _("Stock policy")
     verbose_name_plural = _("Stock policy")

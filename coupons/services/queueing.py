@@ -105,7 +105,8 @@ def queued_coupon(*, public_id: UUID) -> Coupon | None:
 def ticket_take(*, queued: Coupon, shopper: User, attempt: Attempt, proof: str | None = None) -> Ticket | None:
     """Takes a place in the queue of a coupon, without the database.
 
-    The same caller and key is the same place. A shopper who waits already and may have no more is shown that place.
+    The same caller and key is the same place, with its claim once it has one. A shopper who waits already and may have
+    no more is shown that place.
 
     Args:
         queued: from `queued_coupon`.
@@ -155,7 +156,10 @@ def ticket_take(*, queued: Coupon, shopper: User, attempt: Attempt, proof: str |
         is_repeated = place.outcome == "known"
         if is_repeated:
             count(idempotency, "replayed")
-        return replace(_ticket_of(place, place.ticket, coupon.public_id), is_repeated=is_repeated)
+        ticket_now = _ticket_of(place, place.ticket, coupon.public_id)
+        if ticket_now.state == TicketState.GRANTED and (answered := ticket_answered(ticket=place.ticket)) is not None:
+            ticket_now = ticket_of_answer(answered)
+        return replace(ticket_now, is_repeated=is_repeated)
     # Whoever got one and asks again after the queue has forgotten it: the same request is the same ticket.
     if (place.claimed or unproven is not None) and (answered := ticket_answered(ticket=ticket)) is not None:
         count(idempotency, "replayed")

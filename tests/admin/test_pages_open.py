@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin
@@ -13,7 +14,7 @@ from django.urls import reverse
 from campaigns.models import Campaign, CampaignCoupon, Message
 from campaigns.services.grants import grant_create
 from coupons.enums import AudienceKind
-from coupons.models import Claim, Order, OrderLine, Redemption, RedemptionEntry, ScopeEntry
+from coupons.models import Claim, ClaimTicket, Order, OrderLine, Redemption, RedemptionEntry, ScopeEntry
 from coupons.services.code_batches import code_batch_generate
 from coupons.services.gifts import gift_offer
 from coupons.services.waiting import waiting_join
@@ -106,6 +107,9 @@ def full_shop(db: None) -> dict[str, Any]:
             claim=factories.make_claim(shopper=shopper), giver=shopper, message="", now=factories.NOW
         ),
         "coupons_waitingentry": waiting_join(coupon=factories.make_coupon(stock=0), shopper=shopper, now=factories.NOW),
+        "coupons_claimticket": ClaimTicket.objects.create(
+            id=uuid4(), coupon=coupon, shopper=shopper, code="sold_out", arrival=1, answered_at=factories.NOW
+        ),
         "coupons_order": order,
         "coupons_redemption": redemption,
         "coupons_product": product,

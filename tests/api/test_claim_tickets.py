@@ -95,6 +95,7 @@ def test_the_same_key_is_the_same_ticket(coupon: Coupon, shopper_client: APIClie
     grant(coupon)
     answered = post(shopper_client, "claims", body_for(coupon), key="once")
     assert (answered.status_code, answered.json()["state"]) == (202, "granted")
+    assert answered.json()["claim"]["id"] == str(Claim.objects.get().public_id)
     assert ClaimTicket.objects.count() == Claim.objects.count() == 1
 
 

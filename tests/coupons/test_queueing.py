@@ -88,6 +88,15 @@ def test_the_same_request_is_the_same_place(coupon: Coupon, shopper: User) -> No
         take(coupon, shopper, key="")
 
 
+def test_the_same_request_is_answered_with_its_claim_once_there_is_one(coupon: Coupon, shopper: User) -> None:
+    take(coupon, shopper)
+    grant(coupon)
+
+    again = take(coupon, shopper)
+
+    assert (again.state, again.claim, again.is_repeated) == (TicketState.GRANTED, Claim.objects.get(), True)
+
+
 def test_a_refused_request_leaves_its_key_unused(coupon: Coupon, shopper: User) -> None:
     paused = factories.make_coupon(is_queued=True, state="paused")
     with pytest.raises(Paused):
