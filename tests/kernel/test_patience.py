@@ -18,6 +18,7 @@ from config.kernel.postgresql.base import Connection, Cursor, DatabaseWrapper
 from tests.faults.proxy import Proxy, Weather, standing_before
 
 pytestmark = [
+    pytest.mark.reliability(28),
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif("connection.vendor != 'postgresql'", reason="PostgreSQL's network"),
 ]
