@@ -11,7 +11,7 @@ from unfold.decorators import display
 
 from config.kernel.admin_filters import ShopDaysFilter
 from config.kernel.admin_tools import LargeTableMixin, ReadOnlyMixin, ShopModelAdmin
-from coupons.admin.shopper_search import ShopperSearchMixin
+from coupons.admin.shopper_search import SEALED, ShopperSearchMixin
 from coupons.enums import WaitingState
 from coupons.models import WaitingEntry
 
@@ -21,7 +21,6 @@ STATE_COLOURS = {
     WaitingState.LEFT: "info",
     WaitingState.SKIPPED: "info",
 }
-SEALED = tuple(f"shopper__{field}" for field in ("name", "email", "phone", "birthday"))
 
 
 @admin.register(WaitingEntry)

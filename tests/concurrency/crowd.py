@@ -71,13 +71,18 @@ def _wait_for_locks_as_long_as_it_takes() -> None:
 
 def until_somebody_waits_for_a_lock() -> None:
     """Returns as soon as another connection to this database waits for a lock."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     for _look in range(20_000):
-        with connection.cursor() as cursor:
-            cursor.execute(waiting)
-            if cursor.fetchone()[0]:
-                return
+        if somebody_waits_for_a_lock():
+            return
     raise AssertionError("nobody waits for a lock")
+
+
+def somebody_waits_for_a_lock() -> bool:
+    """Tells whether another connection to this database waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with connection.cursor() as cursor:
+        cursor.execute(waiting)
+        return bool(cursor.fetchone()[0])
 
 
 def tally(results: Iterable[Any]) -> Counter[str]:

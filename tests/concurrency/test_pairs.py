@@ -29,7 +29,7 @@ from coupons.services.stock import stock_withdraw
 from coupons.services.waiting import waiting_grant_due
 from tests import factories
 from tests.concurrency.crash_cases import DAY, a_coupon, locked
-from tests.concurrency.crowd import PATIENCE
+from tests.concurrency.crowd import PATIENCE, somebody_waits_for_a_lock
 from tests.concurrency.test_interleavings import open_transaction
 from tests.factories import NOW, cart_item
 from tests.invariants import assert_invariants
@@ -242,22 +242,13 @@ def meet(stage: Stage, first: str, second: str, *, is_kept: bool) -> Meeting:
         coming = Thread(target=come)
         coming.start()
         while coming.is_alive() and not has_waited:
-            has_waited = somebody_waits()
+            has_waited = somebody_waits_for_a_lock()
         may_end.set()
         coming.join(timeout=PATIENCE)
     assert not coming.is_alive()
     if second in stage.jobs:
         outcomes[-1] = outcome(stage.acts[second])
     return Meeting(outcomes, stage.end(), has_waited)
-
-
-def somebody_waits() -> bool:
-    """Tells whether a connection to this database waits for a lock."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return bool(cursor.fetchone()[0])
 
 
 def test_every_act_of_a_stage_has_its_pairs() -> None:

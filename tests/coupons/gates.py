@@ -50,12 +50,7 @@ def claim(coupon: Coupon, shopper: User | None = None, *, now: datetime = NOW) -
 
 def refusal_of(call: Callable[[], object]) -> tuple[DomainError, int]:
     """Returns what a call was refused with, and how often it asked the database."""
-    with (
-        CaptureQueriesContext(
-            connection,
-        ) as queries,
-        pytest.raises(DomainError) as refused,
-    ):
+    with CaptureQueriesContext(connection) as queries, pytest.raises(DomainError) as refused:
         call()
     return refused.value, len(queries)
 

@@ -21,9 +21,7 @@ from coupons.queue import queue as queue_module
 from coupons.selectors.shelf import shelf
 from coupons.services import granting
 from coupons.services.granting import Granter, batch_answer, batch_grant
-from coupons.services.queueing import (
-    ticket_read,
-)
+from coupons.services.queueing import ticket_read
 from tests import factories
 from tests.coupons.queues import grant, own_breaker, take
 from tests.invariants import assert_invariants
