@@ -184,6 +184,12 @@ class TestBodies:
             assert time.thread_time() - began < QUICK
         assert (Claim.objects.count(), Order.objects.count()) == (0, 0)
 
+    def test_a_body_that_is_no_object_is_told_so_in_our_words(self, shopper_client: APIClient) -> None:
+        for language, sentence in (("en", "A JSON object is expected here."), ("zh-hans", "此处应为 JSON 对象。")):
+            answer = post_raw(shopper_client, "claims", b"null", HTTP_ACCEPT_LANGUAGE=language)
+
+            assert assert_problem(answer, 400, "invalid", "")["detail"] == sentence
+
     def test_a_wrong_member_is_named_by_its_path(self, shopper_client: APIClient, product: Product) -> None:
         lines = [{"sku": product.sku, "quantity": 1}, {"sku": product.sku, "quantity": 0, "colour": "red"}, {}]
 

@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -27,6 +28,24 @@ MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:quan:problem:"
 
 logger = structlog.get_logger(__name__)
+
+
+TITLES = {
+    400: gettext_lazy("Invalid request"),
+    401: gettext_lazy("Not signed in"),
+    403: gettext_lazy("Not allowed"),
+    404: gettext_lazy("Not found"),
+    405: gettext_lazy("Method not allowed"),
+    406: gettext_lazy("No such representation"),
+    409: gettext_lazy("Not possible now"),
+    413: gettext_lazy("Request too large"),
+    415: gettext_lazy("Unsupported content"),
+    422: gettext_lazy("Cannot be processed"),
+    429: gettext_lazy("Too many requests"),
+    500: gettext_lazy("Internal error"),
+    503: gettext_lazy("Not available now"),
+}
+OTHER_TITLE = gettext_lazy("Error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,22 +175,7 @@ def _of_api_exception(error: exceptions.APIException) -> Problem:
 
 def title_of(status: int) -> str:
     """Returns the short title of a kind of problem, in the active language."""
-    titles = {
-        400: _("Invalid request"),
-        401: _("Not signed in"),
-        403: _("Not allowed"),
-        404: _("Not found"),
-        405: _("Method not allowed"),
-        406: _("No such representation"),
-        409: _("Not possible now"),
-        413: _("Request too large"),
-        415: _("Unsupported content"),
-        422: _("Cannot be processed"),
-        429: _("Too many requests"),
-        500: _("Internal error"),
-        503: _("Not available now"),
-    }
-    return titles.get(status, _("Error"))
+    return str(TITLES.get(status, OTHER_TITLE))
 
 
 def json_value(key: str, value: Any) -> Any:

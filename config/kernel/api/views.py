@@ -18,6 +18,7 @@ from rest_framework.serializers import BaseSerializer
 from config.kernel.api.callers import Caller, caller_of
 from config.kernel.api.pagination import NewestFirstPagination
 from config.kernel.api.permissions import ScopedOrSelf
+from config.kernel.api.serializers import kept_serializer
 from config.kernel.api.throttling import CallerThrottle
 from config.kernel.idempotency import Answer, Attempt, fingerprint, run_once
 
@@ -55,9 +56,7 @@ class ApiView(GenericAPIView):
         Raises:
             ValidationError: something in it is wrong or unknown.
         """
-        serializer = serializer_class(data=self.request.data)
-        serializer.is_valid(raise_exception=True)
-        return serializer.validated_data
+        return self._read(serializer_class, self.request.data)
 
     def read_query(self, serializer_class: type[BaseSerializer]) -> dict[str, Any]:
         """Returns the validated query parameters of a list; a parameter twice counts once, the last wins.
@@ -66,9 +65,11 @@ class ApiView(GenericAPIView):
             ValidationError: one is wrong or unknown.
         """
         given = {key: value for key, value in self.request.query_params.items() if key not in PAGE_PARAMETERS}
-        serializer = serializer_class(data=given)
-        serializer.is_valid(raise_exception=True)
-        return serializer.validated_data
+        return self._read(serializer_class, given)
+
+    def _read(self, serializer_class: type[BaseSerializer], data: Any) -> dict[str, Any]:
+        validated: dict[str, Any] = kept_serializer(serializer_class).run_validation(data)
+        return validated
 
     def answer_page(self, found: QuerySet[Any], serializer_class: type[BaseSerializer], **context: Any) -> Response:
         """Answers one page of a query set; `context` goes to the serializer."""
