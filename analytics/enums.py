@@ -8,6 +8,14 @@ class Job(TextChoices):
     """What a nightly run learns."""
 
     SEGMENTATION = "segmentation", _("Segmentation")
+    RECOMMENDATION = "recommendation", _("Recommendation")
+    RESPONSE = "response", _("Response")
+    TIMING = "timing", _("Timing and channel")
+    UPLIFT = "uplift", _("Uplift")
+    ALLOCATION = "allocation", _("Allocation")
+    FORECAST = "forecast", _("Forecast")
+    BANDIT = "bandit", _("Bandit")
+    SEQUENCE = "sequence", _("Sequence")
 
 
 class RunState(TextChoices):
@@ -34,3 +42,18 @@ class WindowEnd(TextChoices):
     NOW = "now", _("The window ends with the start of the run.")
     GIVEN = "given", _("The window ends with the moment asked for.")
     NEWEST_EVENT = "newest_event", _("The window ends with the newest event: nothing newer was there.")
+
+
+class ModelState(TextChoices):
+    """Whether a learned model is in use."""
+
+    CHALLENGER = "challenger", _("Challenger")
+    CHAMPION = "champion", _("Champion")
+    RETIRED = "retired", _("Retired")
+
+
+class PromotionKind(TextChoices):
+    """How a model came into use."""
+
+    PROMOTED = "promoted", _("Promoted")
+    ROLLED_BACK = "rolled_back", _("Rolled back")

@@ -11,3 +11,35 @@ class RunInProgress(DomainError):
     code = "run_in_progress"
     status = 409
     message = _("This job is running already. Wait until it has finished.")
+
+
+class ArtefactDamaged(DomainError):
+    """What is stored of a model is not what was saved: it must not decide anything."""
+
+    code = "artefact_damaged"
+    status = 500
+    message = _("The stored model does not match its checksum. It was not used.")
+
+
+class NotPromotable(DomainError):
+    """The model is in use already, or there is none to return to."""
+
+    code = "not_promotable"
+    status = 409
+    message = _("This model is in use already.")
+
+
+class NoEarlierModel(DomainError):
+    """A roll back where nothing was in use before."""
+
+    code = "no_earlier_model"
+    status = 409
+    message = _("No other model was in use before this one.")
+
+
+class ReasonMissing(DomainError):
+    """A decision about a model without a word why."""
+
+    code = "reason_missing"
+    status = 400
+    message = _("Say why.")

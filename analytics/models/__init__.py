@@ -1,4 +1,5 @@
+from analytics.models.model_version import ModelPromotion, ModelVersion
 from analytics.models.run import Run
 from analytics.models.segment import Segment, SegmentSnapshot
 
-__all__ = ["Run", "Segment", "SegmentSnapshot"]
+__all__ = ["ModelPromotion", "ModelVersion", "Run", "Segment", "SegmentSnapshot"]

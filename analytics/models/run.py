@@ -17,6 +17,8 @@ class Run(models.Model):
     window_start = models.DateTimeField(_("window from"))
     window_end = models.DateTimeField(_("window until"))
     seed = models.PositiveIntegerField(_("seed"))
+    # Of the learners that ran: the same data, seed and version give the same result.
+    code_version = models.CharField(_("code version"), max_length=16, blank=True)
     parameters = models.JSONField(_("parameters"), default=dict, blank=True)
     metrics = models.JSONField(_("metrics"), default=dict, blank=True)
     artefact = models.JSONField(_("artefact"), default=dict, blank=True)

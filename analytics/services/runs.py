@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from analytics.code_version import code_version
 from analytics.enums import Job, RunReason, RunState
 from analytics.models import Run
 from analytics.selectors.windows import Window
@@ -17,6 +18,7 @@ def run_start(*, job: Job, window: Window, seed: int, parameters: dict[str, Any]
         window_start=window.start,
         window_end=window.end,
         seed=seed,
+        code_version=code_version(),
         parameters={**parameters, "window_ends_with": window.ends_with.value},
         started_at=now,
     )

@@ -1,0 +1,1 @@
+"""How good the learners are, each by a protocol of its own that a reader can repeat with one command."""

@@ -1,0 +1,20 @@
+"""The tasks that can be evaluated, by name; each is a module with a function `evaluate`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from analytics.evaluation.figures import Evaluation
+
+# Loaded when asked for: each needs its own libraries and data.
+TASKS: dict[str, str] = {}
+
+
+def evaluation(name: str) -> Evaluation:
+    """Returns the evaluation of a task.
+
+    Raises:
+        KeyError: there is no such task.
+    """
+    evaluate: Evaluation = import_module(TASKS[name]).evaluate
+    return evaluate
