@@ -95,7 +95,7 @@ class TestTheQueue:
         assert Claim.objects.count() == ClaimTicket.objects.count() == 1
 
     def test_a_place_in_the_queue_leaves_the_database_alone(self, shopper: User, queued: Coupon) -> None:
-        take = partial(ticket_take, queued=queued_coupon(public_id=queued.public_id), shopper=shopper)
+        take = partial(ticket_take, coupon=queued_coupon(public_id=queued.public_id), shopper=shopper)
         proof = worked(factories.api_client_for(shopper), queued)
         with CaptureQueriesContext(connection) as queries:
             ticket = take(attempt=Attempt("user:1", "once", "same"), proof=proof)
