@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import INPUT_CLASSES, SELECT_CLASSES
 
 from analytics.charts import ColumnChart, Series
-from analytics.selectors.metrics import Column, CouponRow, Totals, columns, coupon_rows, totals
+from analytics.selectors.metrics.cut import Cut
+from analytics.selectors.metrics.totals import Column, CouponRow, Totals, columns, coupon_rows, totals
 from analytics.selectors.periods import DEFAULT_DAYS, Period, days_with_data, last_days, years_with_claims
 from campaigns.models import Campaign
 from config.kernel.clock import database_now
@@ -77,9 +78,10 @@ def _dashboard(request: HttpRequest) -> dict[str, Any]:
         campaign = form.cleaned_data["campaign"]
         period = Period(first=form.cleaned_data["first"], last=form.cleaned_data["last"])
     campaign_id = campaign.pk if campaign else None
-    figures = totals(period=period, campaign_id=campaign_id)
-    rows = coupon_rows(period=period, campaign_id=campaign_id)
-    drawn = columns(period=period, campaign_id=campaign_id)
+    cut = Cut(period, campaign_id=campaign_id)
+    figures = totals(cut)
+    rows = coupon_rows(cut)
+    drawn = columns(cut)
     return {
         "form": form,
         "campaign": campaign,
