@@ -36,6 +36,7 @@ MARKETER_PERMISSIONS = (
     "coupons.change_claim",
     "coupons.view_claim",
     "coupons.view_order",
+    "coupons.view_claimrating",
     "coupons.view_redemption",
     "coupons.change_product",
     "coupons.view_product",
