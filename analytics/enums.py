@@ -67,5 +67,23 @@ class ExpiryReason(TextChoices):
     BELOW_MINIMUM = "below_minimum", _("Best order or cart stayed below the minimum")
     LOOKED_ONLY = "looked_only", _("Came back, but ordered nothing")
     OUT_OF_SCOPE = "out_of_scope", _("Ordered, but nothing that the coupon counts")
-    FURTHER_CONDITION = "further_condition", _("An order was large enough; a further condition may have stood in the way")
+    FURTHER_CONDITION = (
+        "further_condition",
+        _("An order was large enough; a further condition may have stood in the way"),
+    )
     NOT_USED = "not_used", _("An order fitted, and the coupon was not used")
+
+
+class Dimension(TextChoices):
+    """By what shoppers are told apart when fairness is looked at; all but the segment are fields of the profile."""
+
+    SEGMENT = "segment", _("Segment")
+    REGION = "region", _("Region")
+    AGE_BAND = "age_band", _("Age")
+
+
+class FairnessRate(TextChoices):
+    """Rates that should not differ much from group to group."""
+
+    CLAIM = "claim", _("Shoppers who claimed")
+    USE = "use", _("Claimers who used a coupon")

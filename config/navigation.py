@@ -64,6 +64,8 @@ GROUPS: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
     (
         _("Decisions"),
         (
+            Entry(_("Why coupons expired"), "hourglass_disabled", "figures:expiry", ("coupons.view_redemption",)),
+            Entry(_("Fairness"), "balance", "figures:fairness", ("coupons.view_redemption",)),
             Entry(_("Segments"), "scatter_plot", "admin:analytics_segment_changelist", ("analytics.view_segment",)),
             Entry(_("Nightly runs"), "model_training", "admin:analytics_run_changelist", ("analytics.view_run",)),
         ),

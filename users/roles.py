@@ -58,6 +58,26 @@ MARKETER_PERMISSIONS = (
     "analytics.view_run",
     "analytics.view_segment",
     "analytics.change_segment",
+    "analytics.view_fairnesssnapshot",
+)
+
+
+ANALYST = "Analyst"
+
+# Reads figures and the lists behind them, and changes nothing.
+ANALYST_PERMISSIONS = (
+    "coupons.view_coupon",
+    "coupons.view_claim",
+    "coupons.view_claimrating",
+    "coupons.view_order",
+    "coupons.view_redemption",
+    "coupons.view_product",
+    "coupons.view_category",
+    "campaigns.view_campaign",
+    "campaigns.view_grant",
+    "analytics.view_run",
+    "analytics.view_segment",
+    "analytics.view_fairnesssnapshot",
 )
 
 

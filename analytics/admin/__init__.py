@@ -1,4 +1,5 @@
+from analytics.admin.fairness import FairnessSnapshotAdmin
 from analytics.admin.run import RunAdmin
 from analytics.admin.segment import SegmentAdmin
 
-__all__ = ["RunAdmin", "SegmentAdmin"]
+__all__ = ["FairnessSnapshotAdmin", "RunAdmin", "SegmentAdmin"]

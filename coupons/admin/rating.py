@@ -24,7 +24,11 @@ class ClaimRatingAdmin(ReadOnlyMixin, ShopperSearchMixin, LargeTableMixin, ShopM
 
     shopper_path = "claim__shopper"
     list_display = ("show_coupon", "show_score", "comment", "show_shopper", "rated_at")
-    list_filter = (("score", ChoicesDropdownFilter), ("claim__coupon", AutocompleteSelectFilter), ("rated_at", ShopDaysFilter))
+    list_filter = (
+        ("score", ChoicesDropdownFilter),
+        ("claim__coupon", AutocompleteSelectFilter),
+        ("rated_at", ShopDaysFilter),
+    )
     list_filter_submit = True
     ordering = ("-id",)
     fields = ("claim", "score", "comment", "rated_at")

@@ -1,6 +1,17 @@
 from django.urls import path
 
-from coupons.api.views import catalogue, checkout, claims, gifts, lotteries, quotes, ratings, red_packets, tickets, waiting
+from coupons.api.views import (
+    catalogue,
+    checkout,
+    claims,
+    gifts,
+    lotteries,
+    quotes,
+    ratings,
+    red_packets,
+    tickets,
+    waiting,
+)
 
 urlpatterns = [
     path("coupons", catalogue.CouponsView.as_view(), name="coupons"),

@@ -152,7 +152,9 @@ class TestTheApi:
 
     @pytest.mark.parametrize("score", [0, 6, "5", None, 4.5, True])
     def test_takes_whole_stars_only(self, used: Claim, score: object) -> None:
-        assert post(api_client_for(used.shopper), f"claims/{used.public_id}/rating", {"score": score}).status_code == 400
+        assert (
+            post(api_client_for(used.shopper), f"claims/{used.public_id}/rating", {"score": score}).status_code == 400
+        )
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])

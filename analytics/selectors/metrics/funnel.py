@@ -73,7 +73,5 @@ def funnel(cut: Cut) -> Funnel:
         views = views.filter(shopper__in=cut.shoppers())
     columns = views.values("shopper_id", "coupon_public_id", "occurred_at")
     claims = cut.claims().values("shopper_id", "coupon_id", "claimed_at", "state")
-    ((viewed, viewed_claimed, viewed_used, claimed, used),) = run(
-        STATEMENT, columns, ClaimState.REDEEMED.value, claims
-    )
+    ((viewed, viewed_claimed, viewed_used, claimed, used),) = run(STATEMENT, columns, ClaimState.REDEEMED.value, claims)
     return Funnel(viewed, viewed_claimed, viewed_used, claimed, used)
