@@ -114,7 +114,7 @@ def _cards(figures: Totals) -> list[dict[str, str]]:
         },
         {
             "title": _("Discount given"),
-            "figure": formatwords.money(figures.discount),
+            "figure": format_money(figures.discount),
             "note": _("by these redemptions"),
         },
         {

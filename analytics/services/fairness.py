@@ -74,17 +74,17 @@ def fairness_alarms(cut: Cut) -> tuple[list[dict[str, object]], int, float | Non
         alarms.append({"dimension": GINI, "rate": "", "lowest": "", "highest": "", "ratio": round(money.gini, 4)})
     for dimension in Dimension:
         rates = groups(cut, dimension)
-        for rate in FairnessRate:
-            if alarm := alarm_of(rates, dimension, rate):
-                alarms.append(
-                    {
-                        "dimension": dimension.value,
-                        "rate": rate.value,
-                        "lowest": alarm.lowest,
-                        "highest": alarm.highest,
-                        "ratio": round(alarm.ratio, 4),
-                    }
-                )
+        found = [alarm for rate in FairnessRate if (alarm := alarm_of(rates, dimension, rate))]
+        alarms += [
+            {
+                "dimension": dimension.value,
+                "rate": alarm.rate.value,
+                "lowest": alarm.lowest,
+                "highest": alarm.highest,
+                "ratio": round(alarm.ratio, 4),
+            }
+            for alarm in found
+        ]
     return alarms, money.shoppers, money.gini
 
 

@@ -69,11 +69,11 @@ class CutForm(forms.Form):
         listed = Coupon.objects.order_by("-pk")
         if campaign.isdecimal():
             listed = listed.filter(campaigns=int(campaign))
-        choices = [("", self.fields["coupon"].empty_label)]  # type: ignore[attr-defined]
+        choices: list[tuple[Any, Any]] = [("", self.fields["coupon"].empty_label)]  # type: ignore[attr-defined]
         shown = list(listed[:LISTED_COUPONS])
         if chosen.isdecimal() and chosen not in {str(coupon.pk) for coupon in shown}:
             shown += Coupon.objects.filter(pk=int(chosen))
-        self.fields["coupon"].widget.choices = choices + [(coupon.pk, str(coupon)) for coupon in shown]  # type: ignore[attr-defined]
+        self.fields["coupon"].widget.choices = choices + [(coupon.pk, str(coupon)) for coupon in shown]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -149,4 +149,4 @@ def read_asked(request: HttpRequest, *, now: datetime) -> Asked:
 
 def _answers(sent: QueryDict) -> dict[str, str]:
     # What was asked for and is wrong stays in its field, with its error.
-    return {name: sent[name] for name in ("first", "last", "campaign", "coupon", "segment") if sent.get(name)}
+    return {name: str(sent[name]) for name in ("first", "last", "campaign", "coupon", "segment") if sent.get(name)}

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -32,17 +32,17 @@ LAST_PAGE = 200
 SHOWN_NIGHTS = 30
 
 
-def figures_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def figures_page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Makes a view a page of the admin for those who may see redemptions."""
 
     @wraps(view)
-    def allowed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def allowed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         user: Any = request.user
         if not user.has_perm(PERMISSION):
             raise PermissionDenied
         return view(request, *args, **kwargs)
 
-    return cast(Callable[..., HttpResponse], require_safe(admin.site.admin_view(never_cache(allowed))))
+    return cast(Callable[..., HttpResponseBase], require_safe(admin.site.admin_view(never_cache(allowed))))
 
 
 @figures_page

@@ -110,9 +110,7 @@ def _figures(cut: Cut, now: datetime) -> list[tuple[str, str, str]]:
         (
             _("Revenue with coupon"),
             words.money(money.revenue),
-            _(
-                "Goods after discounts on orders with one of these coupons, less refunds, without shipping and added tax."
-            ),
+            _("Goods after discounts on orders with one of these coupons, less refunds; no shipping, no added tax."),
         ),
         (
             _("Cost"),

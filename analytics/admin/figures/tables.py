@@ -86,10 +86,10 @@ def groups_table(
         interval = group.share(rate)
         hits, base = group.parts(rate)
         rows.append(
-            ShareRow(
-                label=name(group.name) if group.name else _("not known"),
-                cells=[words.count(base), words.count(hits), words.share(interval)],
-                **_bounds(interval),
+            _interval_row(
+                name(group.name) if group.name else _("not known"),
+                [words.count(base), words.count(hits), words.share(interval)],
+                interval,
             )
         )
     headers = {
@@ -100,10 +100,10 @@ def groups_table(
 
 
 def _row(label: str, shoppers: int, share: Interval | None) -> ShareRow:
-    return ShareRow(label, [words.count(shoppers), words.share(share)], **_bounds(share))
+    return _interval_row(label, [words.count(shoppers), words.share(share)], share)
 
 
-def _bounds(interval: Interval | None) -> dict[str, float | None]:
-    if interval is None:
-        return {"share": None, "low": None, "high": None}
-    return {"share": interval.estimate, "low": interval.low, "high": interval.high}
+def _interval_row(label: str, cells: Sequence[str], share: Interval | None) -> ShareRow:
+    if share is None:
+        return ShareRow(label, cells)
+    return ShareRow(label, cells, share.estimate, share.low, share.high)

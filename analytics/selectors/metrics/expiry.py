@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Coalesce, Greatest
@@ -49,6 +50,7 @@ FURTHER = (
     | Exists(ScopeEntry.objects.filter(coupon=OuterRef("pk"), mode__in=[ScopeMode.REQUIRE, ScopeMode.FORBID]))
 )
 
+# Every statement is made of these constants; every value is a parameter.
 # Lines that a coupon does not count are left out as they are read: of millions that were bought, few count.
 CLASSIFY = """
 WITH RECURSIVE above AS (
@@ -123,6 +125,8 @@ WITH RECURSIVE above AS (
     ) AS seen ON TRUE
 )
 """
+COUNT_REASONS = CLASSIFY + "SELECT reason, COUNT(*) FROM reasoned GROUP BY reason ORDER BY COUNT(*) DESC, reason"  # noqa: S608
+CLAIMS_OF_REASON = CLASSIFY + "SELECT id FROM reasoned WHERE reason = %s ORDER BY id DESC OFFSET %s LIMIT %s"  # noqa: S608
 PAID = (OrderState.REDEEMED.value, OrderState.REFUNDED.value)
 VALUES = (
     ScopeMode.INCLUDE.value,
@@ -148,7 +152,7 @@ def expired_claims(cut: Cut, *, now: datetime) -> QuerySet[Claim]:
 def expiry_reasons(cut: Cut, *, now: datetime) -> list[ReasonCount]:
     """Returns how many claims expired for each reason, the most frequent first; reasons without one are left out."""
     found = run(
-        CLASSIFY + "SELECT reason, COUNT(*) FROM reasoned GROUP BY reason ORDER BY COUNT(*) DESC, reason",
+        COUNT_REASONS,
         _with_terms(expired_claims(cut, now=now)),
         *VALUES,
     )
@@ -160,7 +164,7 @@ def claims_expired_for(
 ) -> list[Claim]:
     """Returns the claims behind one of the counts, newest first."""
     found = run(
-        CLASSIFY + "SELECT id FROM reasoned WHERE reason = %s ORDER BY id DESC OFFSET %s LIMIT %s",
+        CLAIMS_OF_REASON,
         _with_terms(expired_claims(cut, now=now)),
         *VALUES,
         reason.value,
@@ -172,7 +176,7 @@ def claims_expired_for(
     )
 
 
-def _with_terms(claims: QuerySet[Claim]) -> QuerySet[Claim, dict[str, object]]:
+def _with_terms(claims: QuerySet[Claim]) -> QuerySet[Claim, Any]:
     includes = ScopeEntry.objects.filter(coupon=OuterRef("coupon"), mode=ScopeMode.INCLUDE)
     further = Coupon.objects.filter(FURTHER, pk=OuterRef("coupon"))
     return claims.values(
