@@ -11,13 +11,16 @@ from html import unescape
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from analytics.admin.figures import words
 from analytics.enums import Dimension, ExpiryReason, FairnessRate
+from analytics.learners.intervals import Sample
 from analytics.models import FairnessSnapshot
 from analytics.selectors.metrics.cut import Cut
 from analytics.selectors.metrics.fairness import groups, spread
 from analytics.selectors.metrics.funnel import funnel
+from analytics.selectors.metrics.incremental import IncrementalProfit
 from analytics.selectors.metrics.money import revenue
 from analytics.selectors.metrics.totals import totals
 from campaigns.models import Campaign, CampaignCoupon
@@ -110,7 +113,10 @@ class TestEveryPage:
     ) -> None:
         for url in pages(campaign):
             raw = analyst.get(url, IN_JUNE, headers={"accept-language": language}).content.decode()
-            assert "off</b>" not in raw and "<b> off" not in raw and "June <i>" not in raw and "六月 <i>" not in raw
+            assert "off</b>" not in raw
+            assert "<b> off" not in raw
+            assert "June <i>" not in raw
+            assert "六月 <i>" not in raw
 
     @pytest.mark.parametrize(
         "query",
@@ -165,7 +171,8 @@ class TestTheOverview:
         page = open_page(analyst, "/admin/", **IN_JUNE)
         claims = re.search(r'href="(/admin/coupons/claim/\?[^"]*from=2026-06-05[^"]*)"', page)
         uses = re.search(r'href="(/admin/coupons/redemption/\?[^"]*from=2026-06-02[^"]*)"', page)
-        assert claims is not None and uses is not None
+        assert claims is not None
+        assert uses is not None
 
         assert rows_of(analyst, claims[1], "claim") == 2
         assert rows_of(analyst, uses[1], "redemption") == 1
@@ -175,7 +182,8 @@ class TestExpiry:
     def test_leads_from_a_reason_to_its_claims(self, analyst: Client, june: None) -> None:
         url = reverse("figures:expiry")
         page = open_page(analyst, url, **IN_JUNE)
-        assert f"reason={ExpiryReason.NOT_USED}" in page and f"reason={ExpiryReason.NEVER_BACK}" in page
+        assert f"reason={ExpiryReason.NOT_USED}" in page
+        assert f"reason={ExpiryReason.NEVER_BACK}" in page
         (claim,) = Claim.objects.filter(state=ClaimState.EXPIRED, shopper__orders__isnull=False)
 
         listed = open_page(analyst, url, reason=ExpiryReason.NOT_USED, **IN_JUNE)
@@ -198,7 +206,8 @@ class TestFairness:
         (_unknown, north, south) = groups(CUT, Dimension.REGION)
         gini = spread(CUT).gini
 
-        assert gini is not None and f"{gini:.3f}" in page
+        assert gini is not None
+        assert f"{gini:.3f}" in page
         assert words.share(north.share(FairnessRate.USE)) in page
         assert words.share(south.share(FairnessRate.CLAIM)) in page
 
@@ -213,7 +222,9 @@ class TestFairness:
         )
         raw = analyst.get(reverse("figures:fairness"), headers={"accept-language": language}).content.decode()
 
-        assert "0.9712" in raw and "25.0%" in raw and "&lt;south&gt;" in raw
+        assert "0.9712" in raw
+        assert "25.0%" in raw
+        assert "&lt;south&gt;" in raw
         open_page(analyst, reverse("admin:analytics_fairnesssnapshot_changelist"), language)
 
 
@@ -226,7 +237,12 @@ class TestTheReport:
         page = open_page(analyst, url, language)
         cut = Cut(JUNE, campaign_id=campaign.pk)
 
-        for figure in (words.money(revenue(cut).revenue), words.percent(totals(cut).conversion), "4.00", "Asia/Shanghai"):
+        for figure in (
+            words.money(revenue(cut).revenue),
+            words.percent(totals(cut).conversion),
+            "4.00",
+            "Asia/Shanghai",
+        ):
             assert figure in page
         assert 'analytics/report.css" media="print"' in analyst.get(url).content.decode()
 
@@ -261,6 +277,23 @@ class TestExports:
     @pytest.mark.parametrize("name", ["coupons", "days", "funnel", "expiry", "fairness"])
     def test_of_an_empty_shop_have_their_heads(self, analyst: Client, name: str) -> None:
         assert self.table(analyst, name)[0]
+
+
+@pytest.mark.parametrize(
+    ("treated", "holdout", "text"),
+    [
+        (Sample(3, 9_00, 2700_00), Sample(0, 0, 0), "not known: no holdout"),
+        (Sample(3, 9_00, 2700_00), Sample(1, 1_00, 1_00_00), "not known: too few shoppers"),
+        # Means 3.00 and 1.00, no spread: 2.00 × 100.
+        (Sample(100, 300_00, 90_000_00), Sample(50, 50_00, 5000_00), "¥200.00 (¥200.00 to ¥200.00); 100 shoppers"),
+        # Mean 0.50 and 0.50 with spread.
+        (Sample(2, 1_00, 1_00_00), Sample(2, 1_00, 1_00_00), "may be chance; 2 shoppers beside 2 held out"),
+    ],
+)
+def test_profit_is_told_with_its_doubt(treated: Sample, holdout: Sample, text: str) -> None:
+    with translation.override("en"):
+        assert text in words.profit(IncrementalProfit(treated, holdout))
+        assert words.profit(None) == "not known: no holdout"
 
 
 def test_an_analyst_changes_nothing() -> None:

@@ -130,7 +130,7 @@ def _figures(cut: Cut, now: datetime) -> list[tuple[str, str, str]]:
         ),
         (
             _("Incremental profit"),
-            _("not known: no holdout"),
+            words.profit(None),
             _("Profit of shoppers who could get the coupons beside that of shoppers held out by lot."),
         ),
     ]

@@ -8,6 +8,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from analytics.learners.intervals import Interval
+from analytics.selectors.metrics.incremental import IncrementalProfit
 from config.kernel.money import format_money
 
 UNKNOWN = "–"
@@ -48,6 +49,18 @@ def amounts(interval: Interval | None) -> str:
         return UNKNOWN
     bounds = {"low": money(interval.low), "high": money(interval.high)}
     return f"{money(interval.estimate)} ({_('%(low)s to %(high)s') % bounds})"
+
+
+def profit(found: IncrementalProfit | None) -> str:
+    """Writes what coupons earned in all, with its bounds, or why that is not known."""
+    if found is None or not found.holdout.count:
+        return _("not known: no holdout")
+    if found.total is None:
+        return _("not known: too few shoppers")
+    shoppers = {"treated": count(found.treated.count), "holdout": count(found.holdout.count)}
+    told = _("%(treated)s shoppers beside %(holdout)s held out") % shoppers
+    certainty = "" if found.total.is_clear_of_zero else f" {_('may be chance')};"
+    return f"{amounts(found.total)};{certainty} {told}"
 
 
 def day(moment: date) -> str:

@@ -22,7 +22,12 @@ def in_june(day: int, hour: int = 12) -> datetime:
 
 
 def make_event(
-    shopper: User, at: datetime, kind: BehaviourKind = BehaviourKind.VIEW, *, coupon: Coupon | None = None, value: int = 0
+    shopper: User,
+    at: datetime,
+    kind: BehaviourKind = BehaviourKind.VIEW,
+    *,
+    coupon: Coupon | None = None,
+    value: int = 0,
 ) -> BehaviourEvent:
     return BehaviourEvent.objects.create(
         sender="test",

@@ -77,7 +77,10 @@ class TestGroups:
             GroupRates("north", shoppers=2, claimers=2, users=1, money=10_00),
             GroupRates("south", shoppers=1, claimers=0, users=0, money=0),
         ]
-        assert [(group.name, group.shoppers) for group in groups(IN_JUNE, Dimension.AGE_BAND)] == [("", 1), ("25-34", 3)]
+        assert [(group.name, group.shoppers) for group in groups(IN_JUNE, Dimension.AGE_BAND)] == [
+            ("", 1),
+            ("25-34", 3),
+        ]
         assert [(group.name, group.claimers) for group in groups(IN_JUNE, Dimension.SEGMENT)] == [
             ("", 0),
             ("segment:x", 2),

@@ -88,8 +88,10 @@ class TestFunnel:
     def test_rates_have_intervals(self, june: None) -> None:
         found = funnel(IN_JUNE)
 
-        assert found.view_to_claim is not None and found.view_to_claim.estimate == 0.5
-        assert found.claim_to_use is not None and found.claim_to_use.estimate == 0.5
+        assert found.view_to_claim is not None
+        assert found.view_to_claim.estimate == 0.5
+        assert found.claim_to_use is not None
+        assert found.claim_to_use.estimate == 0.5
         assert Funnel(0, 0, 0, 0, 0).view_to_claim is None
 
 
@@ -136,7 +138,8 @@ class TestRepurchase:
 
         assert found.with_coupon == Returning(shoppers=2, returned=1)
         assert found.without_coupon == Returning(shoppers=2, returned=1)
-        assert found.with_coupon.rate is not None and found.with_coupon.rate.estimate == 0.5
+        assert found.with_coupon.rate is not None
+        assert found.with_coupon.rate.estimate == 0.5
 
     def test_leaves_users_of_other_coupons_out(self, people: list[User], coupon: Coupon) -> None:
         use_coupon(people[0], factories.make_coupon(), in_june(2))
@@ -180,7 +183,9 @@ class TestSatisfaction:
 class TestIncrementalProfit:
     def arms(self, treated: list[User]):
         """As the table of assignments answers: shopper, arm and since when."""
-        is_treated = Case(When(pk__in=[shopper.pk for shopper in treated], then=True), default=False, output_field=BooleanField())
+        is_treated = Case(
+            When(pk__in=[shopper.pk for shopper in treated], then=True), default=False, output_field=BooleanField()
+        )
         return User.objects.shoppers().annotate(
             shopper_id=F("pk"),
             is_treated=is_treated,
@@ -188,7 +193,7 @@ class TestIncrementalProfit:
         )
 
     def test_is_the_difference_of_means(self, people: list[User], coupon: Coupon) -> None:
-        first, second, third, held, held_too = people
+        first, second, third, held, _held_too = people
         # At a margin of 40 %: 100 less 10 less 60 paid for it is 30; 50 of it came back of 90 paid: 30 × 4 / 9.
         use_coupon(first, coupon, in_june(3))
         half = use_coupon(second, coupon, in_june(3))
@@ -203,7 +208,8 @@ class TestIncrementalProfit:
         assert (found.treated.count, found.holdout.count) == (3, 2)
         assert found.treated.total == pytest.approx(30_00 + 30_00 * 4 / 9)
         assert found.holdout.total == pytest.approx(20_00)
-        assert found.per_shopper is not None and found.total is not None
+        assert found.per_shopper is not None
+        assert found.total is not None
         # (30 + 13.33) / 3 - 20 / 2
         assert found.per_shopper.estimate == pytest.approx(4_44.44, abs=0.01)
         assert found.total.estimate == pytest.approx(13_33.33, abs=0.01)
