@@ -47,8 +47,8 @@ def amounts(interval: Interval | None) -> str:
     """Writes an amount and its bounds."""
     if interval is None:
         return UNKNOWN
-    bounds = {"low": money(interval.low), "high": money(interval.high)}
-    return f"{money(interval.estimate)} ({_('%(low)s to %(high)s') % bounds})"
+    parts = {"amount": money(interval.estimate), "low": money(interval.low), "high": money(interval.high)}
+    return _("%(amount)s (%(low)s to %(high)s)") % parts
 
 
 def profit(found: IncrementalProfit | None) -> str:
@@ -58,9 +58,10 @@ def profit(found: IncrementalProfit | None) -> str:
     if found.total is None:
         return _("not known: too few shoppers")
     shoppers = {"treated": count(found.treated.count), "holdout": count(found.holdout.count)}
-    told = _("%(treated)s shoppers beside %(holdout)s held out") % shoppers
-    certainty = "" if found.total.is_clear_of_zero else f" {_('may be chance')};"
-    return f"{amounts(found.total)};{certainty} {told}"
+    told = [amounts(found.total), _("%(treated)s shoppers beside %(holdout)s held out") % shoppers]
+    if not found.total.is_clear_of_zero:
+        told.insert(1, _("may be chance"))
+    return "; ".join(told)
 
 
 def day(moment: date) -> str:
