@@ -35,6 +35,7 @@ class Rectangle:
     height: str
     series: int
     text: str
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class ColumnChart:
     description: str
     labels: Sequence[str]
     series: Sequence[Series]
+    # For each label, where the list behind its columns is; empty for nowhere.
+    links: Sequence[str] = ()
 
     width = WIDTH
     height = HEIGHT
@@ -86,6 +89,7 @@ class ColumnChart:
                         height=_short(height),
                         series=place,
                         text=f"{self.labels[position]}: {series.name} {text}",
+                        link=self.links[position] if self.links else "",
                     )
                 )
         return drawn
@@ -107,10 +111,12 @@ class ColumnChart:
         ]
 
     @property
-    def table(self) -> list[tuple[str, list[str]]]:
-        """The same numbers as rows: a label, and one text for each series."""
+    def table(self) -> list[tuple[str, str, list[str]]]:
+        """The same numbers as rows: a label, where it leads, and one text for each series."""
+        links = self.links or [""] * len(self.labels)
         return [
-            (label, [series.texts[position] for series in self.series]) for position, label in enumerate(self.labels)
+            (label, links[position], [series.texts[position] for series in self.series])
+            for position, label in enumerate(self.labels)
         ]
 
     def _steps(self) -> list[float]:
@@ -162,6 +168,39 @@ class BarChart:
                 }
             )
         return drawn
+
+
+@dataclass(frozen=True, slots=True)
+class ShareRow:
+    """One row of a table with bars: cells in words, and of the whole width the bar and, if known, its interval."""
+
+    label: str
+    cells: Sequence[str]
+    share: float | None = None
+    low: float | None = None
+    high: float | None = None
+    link: str = ""
+
+    @property
+    def bar(self) -> str:
+        return _short(100 * (self.share or 0))
+
+    @property
+    def whisker(self) -> tuple[str, str] | None:
+        """Where the interval begins and ends, in percent of the width."""
+        if self.low is None or self.high is None:
+            return None
+        return _short(100 * self.low), _short(100 * self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class ShareTable:
+    """A table whose last column draws a share of each row: readable on a phone, and without the drawing."""
+
+    title: str
+    note: str
+    headers: Sequence[str]
+    rows: Sequence[ShareRow]
 
 
 def grid_steps(largest: float) -> list[float]:

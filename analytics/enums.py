@@ -57,3 +57,33 @@ class PromotionKind(TextChoices):
 
     PROMOTED = "promoted", _("Promoted")
     ROLLED_BACK = "rolled_back", _("Rolled back")
+
+
+class ExpiryReason(TextChoices):
+    """Why a claim expired unused, as far as facts tell; the first that holds, in this order."""
+
+    WINDOW_SHORT = "window_short", _("Time to use it was shorter than the shopper's usual gap between orders")
+    NEVER_BACK = "never_back", _("Never seen again after claiming")
+    BELOW_MINIMUM = "below_minimum", _("Best order or cart stayed below the minimum")
+    LOOKED_ONLY = "looked_only", _("Came back, but ordered nothing")
+    OUT_OF_SCOPE = "out_of_scope", _("Ordered, but nothing that the coupon counts")
+    FURTHER_CONDITION = (
+        "further_condition",
+        _("An order was large enough; a further condition may have stood in the way"),
+    )
+    NOT_USED = "not_used", _("An order fitted, and the coupon was not used")
+
+
+class Dimension(TextChoices):
+    """By what shoppers are told apart when fairness is looked at; all but the segment are fields of the profile."""
+
+    SEGMENT = "segment", _("Segment")
+    REGION = "region", _("Region")
+    AGE_BAND = "age_band", _("Age")
+
+
+class FairnessRate(TextChoices):
+    """Rates that should not differ much from group to group."""
+
+    CLAIM = "claim", _("Shoppers who claimed")
+    USE = "use", _("Claimers who used a coupon")

@@ -7,4 +7,8 @@ SCHEDULE = {
         "task": "analytics.tasks.run_segmentation",
         "schedule": crontab(hour=3, minute=10),
     },
+    "watch fairness": {
+        "task": "analytics.tasks.watch_fairness",
+        "schedule": crontab(hour=4, minute=20),
+    },
 }

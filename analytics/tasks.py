@@ -5,6 +5,7 @@ from celery import shared_task
 
 from analytics.errors import RunInProgress
 from analytics.jobs import segmentation
+from analytics.services.fairness import fairness_watch
 from config.kernel.clock import database_now
 
 logger = structlog.get_logger(__name__)
@@ -19,3 +20,9 @@ def run_segmentation() -> int | None:
         # A message delivered twice, or somebody's run by hand: the other one does the work.
         logger.warning("segmentation is running already")
         return None
+
+
+@shared_task
+def watch_fairness() -> int:
+    """Keeps how fairly discounts are spread, once a day, and tells of alarms; returns how many snapshots it made."""
+    return int(fairness_watch(now=database_now()) is not None)

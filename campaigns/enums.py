@@ -30,6 +30,7 @@ class MessageTopic(TextChoices):
     EXPIRY_REMINDER = "expiry_reminder", _("Coupon expires soon")
     WAITING_GRANTED = "waiting_granted", _("Got one from the waiting list")
     LOW_STOCK = "low_stock", _("Stock is low")
+    FAIRNESS = "fairness", _("Discounts are spread unevenly")
 
 
 class MessageState(TextChoices):

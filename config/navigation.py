@@ -42,6 +42,7 @@ GROUPS: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
                 _("Queue tickets"), "line_start", "admin:coupons_claimticket_changelist", ("coupons.view_claimticket",)
             ),
             Entry(_("Gifts to friends"), "volunteer_activism", "admin:coupons_gift_changelist", ("coupons.view_gift",)),
+            Entry(_("Ratings"), "reviews", "admin:coupons_claimrating_changelist", ("coupons.view_claimrating",)),
             Entry(_("Redemptions"), "price_check", "admin:coupons_redemption_changelist", ("coupons.view_redemption",)),
             Entry(_("Orders"), "receipt_long", "admin:coupons_order_changelist", ("coupons.view_order",)),
             Entry(_("Products"), "inventory_2", "admin:coupons_product_changelist", ("coupons.view_product",)),
@@ -63,6 +64,8 @@ GROUPS: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
     (
         _("Decisions"),
         (
+            Entry(_("Why coupons expired"), "hourglass_disabled", "figures:expiry", ("coupons.view_redemption",)),
+            Entry(_("Fairness"), "balance", "figures:fairness", ("coupons.view_redemption",)),
             Entry(_("Segments"), "scatter_plot", "admin:analytics_segment_changelist", ("analytics.view_segment",)),
             Entry(_("Nightly runs"), "model_training", "admin:analytics_run_changelist", ("analytics.view_run",)),
             Entry(

@@ -13,6 +13,7 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("i18n/messages.js", JavaScriptCatalog.as_view(), name="javascript_catalog"),
+    path("admin/figures/", include("analytics.admin.figures.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("config.api_urls")),
     path("api/", include("config.api_docs_urls")),

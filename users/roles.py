@@ -36,6 +36,7 @@ MARKETER_PERMISSIONS = (
     "coupons.change_claim",
     "coupons.view_claim",
     "coupons.view_order",
+    "coupons.view_claimrating",
     "coupons.view_redemption",
     "coupons.change_product",
     "coupons.view_product",
@@ -58,6 +59,26 @@ MARKETER_PERMISSIONS = (
     "analytics.view_modelversion",
     "analytics.view_segment",
     "analytics.change_segment",
+    "analytics.view_fairnesssnapshot",
+)
+
+
+ANALYST = "Analyst"
+
+# Reads figures and the lists behind them, and changes nothing.
+ANALYST_PERMISSIONS = (
+    "coupons.view_coupon",
+    "coupons.view_claim",
+    "coupons.view_claimrating",
+    "coupons.view_order",
+    "coupons.view_redemption",
+    "coupons.view_product",
+    "coupons.view_category",
+    "campaigns.view_campaign",
+    "campaigns.view_grant",
+    "analytics.view_run",
+    "analytics.view_segment",
+    "analytics.view_fairnesssnapshot",
 )
 
 

@@ -1,5 +1,6 @@
+from analytics.models.fairness import FairnessSnapshot
 from analytics.models.model_version import ModelPromotion, ModelVersion
 from analytics.models.run import Run
 from analytics.models.segment import Segment, SegmentSnapshot
 
-__all__ = ["ModelPromotion", "ModelVersion", "Run", "Segment", "SegmentSnapshot"]
+__all__ = ["FairnessSnapshot", "ModelPromotion", "ModelVersion", "Run", "Segment", "SegmentSnapshot"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 
-from analytics.charts import BarChart, ColumnChart
+from analytics.charts import BarChart, ColumnChart, ShareTable
 
 register = template.Library()
 
@@ -21,3 +21,9 @@ def column_chart(chart: ColumnChart, name: str) -> dict[str, Any]:
 def bar_chart(chart: BarChart, name: str) -> dict[str, Any]:
     """Draws bars; `name` is unique on the page."""
     return {"chart": chart, "name": name}
+
+
+@register.inclusion_tag("analytics/charts/shares.html")
+def share_table(table: ShareTable) -> dict[str, Any]:
+    """Draws a table with bars."""
+    return {"table": table}

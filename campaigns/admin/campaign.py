@@ -10,6 +10,7 @@ from django.db.models import DateTimeField, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -142,7 +143,7 @@ class CampaignAdmin(HistoryModelAdmin):
     ordering = ("-starts_at", "-id")
     date_hierarchy = "starts_at"
     prepopulated_fields = {"key": ("title_en",)}
-    readonly_fields = ("show_status_now",)
+    readonly_fields = ("show_status_now", "show_report")
     actions = ("publish_selected", "pause_selected", "resume_selected", "end_selected")
     actions_detail = ("publish", "resume", "pause", "end")
 
@@ -154,6 +155,7 @@ class CampaignAdmin(HistoryModelAdmin):
             *([] if obj is None else [(None, {"fields": ["show_status_now"]})]),
             (_("What it is"), {"fields": words}),
             (_("When it runs"), {"fields": ["starts_at", "ends_at"]}),
+            *([] if obj is None else [(_("What came of it"), {"fields": ["show_report"]})]),
         ]
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Campaign | None = None) -> dict[str, Any]:
@@ -206,6 +208,15 @@ class CampaignAdmin(HistoryModelAdmin):
         status = CampaignStatus(campaign.status)
         return render_to_string(
             "unfold/helpers/display_label.html", {"label": status.label, "label_type": STATUS_COLOURS[status]}
+        )
+
+    @display(description=_("report"))
+    def show_report(self, campaign: Campaign) -> SafeString:
+        link = reverse("figures:report", args=[campaign.pk])
+        return format_html(
+            '<a class="text-primary-600 dark:text-primary-500 underline" href="{}">{}</a>',
+            link,
+            gettext("All figures, to read or print"),
         )
 
     # Actions

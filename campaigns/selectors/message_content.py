@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from campaigns.enums import MessageTopic
 from campaigns.models import Message
 from coupons.models import Claim, Coupon
 from coupons.wording import benefit_in_words, end_in_words
 
 
+@dataclass(frozen=True, slots=True)
+class ReportNotice:
+    """A report of the admin, for the shop's own people, with the number that the message is about."""
+
+    url_name: str
+    number_name: str
+
+
+REPORTS = {MessageTopic.FAIRNESS: ReportNotice("figures:fairness", "alarms")}
+
+About = Claim | Coupon | ReportNotice
+
+
 class MessageContent:
     """What a message says, in the language that is active when it is asked; each channel asks for what it can show."""
 
-    def __init__(self, message: Message, about: Claim | Coupon) -> None:
+    def __init__(self, message: Message, about: About) -> None:
         self._message = message
         self._about = about
 
     @property
     def path(self) -> str:
         """Where the message leads, on this site."""
+        if isinstance(self._about, ReportNotice):
+            return reverse(self._about.url_name)
         if isinstance(self._about, Coupon):
             return reverse("admin:coupons_coupon_change", args=[self._about.pk])
         return reverse("coupons:wallet")
@@ -54,6 +71,9 @@ class MessageContent:
     def _context(self) -> dict[str, str]:
         about = self._about
         common = {"shop_name": settings.SHOP_NAME, "time_zone": settings.TIME_ZONE}
+        if isinstance(about, ReportNotice):
+            number = {about.number_name: str(self._message.data[about.number_name])}
+            return {**common, **number, "url": f"{settings.SHOP_URL}{self.path}"}
         if isinstance(about, Coupon):
             figures = {name: str(self._message.data[name]) for name in ("left", "low_below")}
             return {**common, **figures, "title": one_line(about.title), "url": f"{settings.SHOP_URL}{self.path}"}
@@ -70,8 +90,9 @@ class MessageContent:
         }
 
 
-def things_of(messages: Iterable[Message]) -> dict[int, Claim | Coupon]:
-    """Returns what messages are about by their ids: a claim with its coupon, or for the shop's own people a coupon."""
+def things_of(messages: Iterable[Message]) -> dict[int, About]:
+    """Returns what messages are about by their ids: a claim with its coupon, or for the shop's own people a coupon or a
+    report."""
     messages = list(messages)
     claims = (
         Claim.objects.select_related("coupon__gift_product")
@@ -80,7 +101,9 @@ def things_of(messages: Iterable[Message]) -> dict[int, Claim | Coupon]:
     )
     coupons = Coupon.objects.in_bulk({message.data["coupon"] for message in messages if "coupon" in message.data})
     found = {
-        message.pk: claims.get(message.data.get("claim")) or coupons.get(message.data.get("coupon"))
+        message.pk: claims.get(message.data.get("claim"))
+        or coupons.get(message.data.get("coupon"))
+        or REPORTS.get(MessageTopic(message.topic))
         for message in messages
     }
     return {pk: thing for pk, thing in found.items() if thing is not None}

@@ -23,10 +23,10 @@ from django.utils import translation
 from campaigns.channels import CHANNELS, ChannelUnavailable, Delivery, NotDelivered
 from campaigns.enums import MessageState
 from campaigns.models import Message
-from campaigns.selectors.message_content import MessageContent, things_of
+from campaigns.selectors.message_content import About, MessageContent, ReportNotice, things_of
 from campaigns.selectors.reminders import reminder_is_wanted
 from config.kernel.locks import busy_when_locked
-from coupons.models import Claim, Coupon
+from coupons.models import Coupon
 
 logger = structlog.get_logger(__name__)
 
@@ -159,8 +159,8 @@ def _send(message: Message, delivery: Delivery, clock: Stopwatch, result: Sendin
         result.sent += _finish(message, state=MessageState.SENT, sent_at=clock.now(), last_error="")
 
 
-def _is_wanted(message: Message, about: Claim | Coupon, now: datetime) -> bool:
-    if isinstance(about, Coupon):
+def _is_wanted(message: Message, about: About, now: datetime) -> bool:
+    if isinstance(about, Coupon | ReportNotice):
         return message.shopper.is_active and message.shopper.is_staff and bool(message.shopper.email)
     return reminder_is_wanted(message=message, claim=about, now=now)
 

@@ -10,6 +10,7 @@ from coupons.admin.coupon import CouponAdmin
 from coupons.admin.gift import GiftAdmin
 from coupons.admin.lottery import LotteryAdmin
 from coupons.admin.order import OrderAdmin, RedemptionAdmin
+from coupons.admin.rating import ClaimRatingAdmin
 from coupons.admin.red_packet import RedPacketAdmin
 from coupons.admin.ticket import ClaimTicketAdmin
 from coupons.admin.waiting import WaitingEntryAdmin
@@ -18,6 +19,7 @@ __all__ = [
     "BudgetAdmin",
     "CategoryAdmin",
     "ClaimAdmin",
+    "ClaimRatingAdmin",
     "ClaimTicketAdmin",
     "CodeAdmin",
     "CodeBatchAdmin",

@@ -205,7 +205,12 @@ class RedemptionAdmin(ReadOnlyMixin, ShopperSearchMixin, LargeTableMixin, ShopMo
         money_column("refunded", _("given back")),
         "redeemed_at",
     )
-    list_filter = (("coupon", AutocompleteSelectFilter), ("redeemed_at", ShopDaysFilter))
+    list_filter = (
+        ("coupon", AutocompleteSelectFilter),
+        ("order__state", ChoicesDropdownFilter),
+        ("redeemed_at", ShopDaysFilter),
+        ("order__placed_at", ShopDaysFilter),
+    )
     list_filter_submit = True
     shopper_path = "order__shopper"
     exact_lookups = ("order__reference",)

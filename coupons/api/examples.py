@@ -40,6 +40,13 @@ COUPON_SUMMARY: dict[str, Any] = {
     "is_exclusive": False,
 }
 
+RATING: dict[str, Any] = {
+    "claim": CLAIM_ID,
+    "score": 5,
+    "comment": "Easy to use.",
+    "rated_at": "2026-11-22T04:00:00Z",
+}
+
 COUPON: dict[str, Any] = {
     **COUPON_SUMMARY,
     "description": "For the whole shop.",

@@ -1,6 +1,17 @@
 from django.urls import path
 
-from coupons.api.views import catalogue, checkout, claims, gifts, lotteries, quotes, red_packets, tickets, waiting
+from coupons.api.views import (
+    catalogue,
+    checkout,
+    claims,
+    gifts,
+    lotteries,
+    quotes,
+    ratings,
+    red_packets,
+    tickets,
+    waiting,
+)
 
 urlpatterns = [
     path("coupons", catalogue.CouponsView.as_view(), name="coupons"),
@@ -12,6 +23,7 @@ urlpatterns = [
     path("claims/<uuid:public_id>", claims.ClaimView.as_view(), name="claim"),
     path("claim-tickets/<uuid:ticket>", tickets.ClaimTicketView.as_view(), name="claim_ticket"),
     path("claims/<uuid:public_id>/gift", gifts.ClaimGiftView.as_view(), name="claim_gift"),
+    path("claims/<uuid:public_id>/rating", ratings.ClaimRatingView.as_view(), name="claim_rating"),
     path("gifts", gifts.GiftsView.as_view(), name="gifts"),
     path("gifts/accept", gifts.GiftAcceptView.as_view(), name="gift_accept"),
     path("gifts/<uuid:public_id>/cancel", gifts.GiftCancelView.as_view(), name="gift_cancel"),

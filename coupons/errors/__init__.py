@@ -27,6 +27,7 @@ from coupons.errors.lotteries import (
     NotForLottery,
     TooManyWinners,
 )
+from coupons.errors.rating import AlreadyRated, NotUsedYet
 from coupons.errors.red_packets import (
     NobodyBought,
     PacketClosed,
@@ -66,6 +67,7 @@ from coupons.errors.using import (
 )
 
 __all__ = [
+    "AlreadyRated",
     "AlreadyRedeemed",
     "BenefitIncomplete",
     "BudgetExhausted",
@@ -98,6 +100,7 @@ __all__ = [
     "NotForLottery",
     "NotSoldOut",
     "NotStarted",
+    "NotUsedYet",
     "NothingToUse",
     "OutsideLimits",
     "PacketClosed",

@@ -8,6 +8,7 @@ from coupons.models.envelope import Envelope
 from coupons.models.gift import Gift
 from coupons.models.lottery import Lottery, LotteryEntry
 from coupons.models.order import Order, OrderGift, OrderLine, OrderLineDiscount, OrderShippingDiscount
+from coupons.models.rating import ClaimRating
 from coupons.models.red_packet import RedPacket, RedPacketShare
 from coupons.models.redemption import Redemption, RedemptionEntry
 from coupons.models.refund import Refund, RefundLine
@@ -25,6 +26,7 @@ __all__ = [
     "Claim",
     "ClaimCounter",
     "ClaimEntry",
+    "ClaimRating",
     "ClaimTicket",
     "Code",
     "CodeBatch",

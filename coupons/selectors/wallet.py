@@ -28,7 +28,9 @@ def wallet_claims(*, shopper: User, tab: str, now: datetime) -> QuerySet[Claim]:
         case "upcoming":
             return claims.filter(unexpired, usable_from__gt=now).order_by("usable_from", "pk")
         case "used":
-            return claims.filter(state=ClaimState.REDEEMED).order_by("-order__redeemed_at", "-pk")
+            return (
+                claims.filter(state=ClaimState.REDEEMED).select_related("rating").order_by("-order__redeemed_at", "-pk")
+            )
         case "past":
             over = Q(state__in=[ClaimState.EXPIRED, ClaimState.GIFTED, ClaimState.REVOKED])
             return claims.filter(over | Q(state=ClaimState.AVAILABLE, expires_at__lte=now)).order_by(

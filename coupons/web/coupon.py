@@ -27,6 +27,7 @@ from coupons.web.fitting import chosen_terms, fit_form
 from coupons.web.tickets import CouponTicket, coupon_ticket
 from users.forms import OneTimeAddressForm
 from users.models import User
+from users.services.events import coupon_view_note
 from users.web.people import shopper_of, to_sign_in, wants_fragment
 
 REFUSED = 409
@@ -42,6 +43,9 @@ def coupon(request: HttpRequest, public_id: UUID) -> HttpResponse:
     found = _coupon_or_404(public_id, shopper, now)
     if wants_fragment(request):
         return _ticket(request, found, now, is_page="on_page" in request.GET)
+    # What a browser fetches on the chance that somebody will look has not been looked at.
+    if shopper is not None and request.method == "GET" and "prefetch" not in request.headers.get("Sec-Purpose", ""):
+        coupon_view_note(shopper=shopper, coupon=found.public_id, now=now)
     ticket = coupon_ticket(found, now=now, shopper=shopper)
     context = {
         "now": now,

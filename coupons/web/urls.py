@@ -1,6 +1,6 @@
 from django.urls import path
 
-from coupons.web import checkout, coupon, gifts, lotteries, quick_claim, red_packets, showcase, waiting, wallet
+from coupons.web import checkout, coupon, gifts, lotteries, quick_claim, ratings, red_packets, showcase, waiting, wallet
 
 app_name = "coupons"
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("wallet/code/", wallet.claim_code, name="claim_code"),
     path("code/", wallet.code, name="code"),
     path("wallet/<uuid:public_id>/gift/", gifts.offer, name="gift_offer"),
+    path("wallet/<uuid:public_id>/rating/", ratings.rate, name="rate"),
     path("gifts/", gifts.given, name="gifts"),
     path("gifts/<uuid:public_id>/cancel/", gifts.cancel, name="gift_cancel"),
     path("gift/", gifts.receive, name="gift"),

@@ -78,7 +78,7 @@ class TestTheFirstPage:
 
         for figure in ("100.0%", "¥10.00", "¥90.00", "¥40.00"):
             assert figure in figures
-        assert figures.count('role="img"') == 3
+        assert figures.count('class="chart-drawing"') == 3
 
     def test_escapes_what_marketers_write(self, boss: Client, used_coupon: None) -> None:
         assert "Ten off &lt;b&gt;" in open_page(boss, "/admin/")

@@ -11,9 +11,12 @@ from django.contrib.auth import SESSION_KEY
 from rest_framework.test import APIClient
 
 from coupons.models import Claim, Coupon, Lottery, Order, Product
+from coupons.services.ratings import claim_rate
+from tests.analytics.builders import make_claim_at, make_order
 from tests.api.calls import API, assert_problem, get, new_key, post
 from tests.factories import (
     ALL_SCOPES,
+    NOW,
     api_client_for,
     integrator_client,
     make_claim,
@@ -42,6 +45,8 @@ class Shop:
     lottery: Lottery
     queued: Coupon
     ticket: str
+    used: Claim
+    rated: Claim
 
 
 @pytest.fixture
@@ -63,7 +68,13 @@ def shop(shopper: User) -> Shop:
         queued=queued,
         # Without Redis there are no queues, and no tickets.
         ticket=ticket.get("ticket", ""),
+        used=make_used_claim(shopper),
+        rated=claim_rate(claim=make_used_claim(shopper), score=5, now=NOW).claim,
     )
+
+
+def make_used_claim(shopper: User) -> Claim:
+    return make_claim_at(shopper, make_coupon(), NOW, order=make_order(shopper, NOW))
 
 
 def line(product: Product) -> list[dict[str, Any]]:
@@ -78,6 +89,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
         "POST claims": {"coupon": str(shop.coupon.public_id), **named},
         "POST claims (queued)": {"coupon": str(shop.queued.public_id), **named},
         "POST claims/{claim}/gift": named,
+        "POST claims/{used}/rating": {"score": 5, **named},
         "POST coupons/{sold_out}/waiting": named,
         "POST lotteries/{lottery}/enter": named,
         "POST quotes": {"lines": line(shop.product), "claims": [str(shop.claim.public_id)], **named},
@@ -100,6 +112,8 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
         sold_out=shop.sold_out.public_id,
         lottery=shop.lottery.public_id,
         ticket=shop.ticket,
+        used=shop.used.public_id,
+        rated=shop.rated.public_id,
     )
     if named and endpoint.endswith(("/waiting", "/challenge")) and not endpoint.startswith("POST"):
         path += f"?shopper={shop.owner.public_id}"
@@ -129,6 +143,8 @@ SCOPE_OF = {
     "POST claims (queued)": "claims:write",
     "GET claim-tickets/{ticket}": "claims:read",
     "POST claims/{claim}/gift": "claims:write",
+    "GET claims/{rated}/rating": "claims:read",
+    "POST claims/{used}/rating": "claims:write",
     "GET gifts": "claims:read",
     "POST gifts/{gift}/cancel": "claims:write",
     "POST quotes": "quotes:write",
@@ -149,6 +165,8 @@ OWNED = {
     "GET claim-tickets/{ticket}",
     "GET orders/{order}",
     "POST claims/{claim}/gift",
+    "GET claims/{rated}/rating",
+    "POST claims/{used}/rating",
     "POST gifts/{gift}/cancel",
     "POST quotes",
     "POST orders",
@@ -239,6 +257,7 @@ def test_a_draft_and_an_unknown_coupon_read_the_same(shopper_client: APIClient) 
 @pytest.mark.reliability(42)
 def test_a_claim_cannot_be_used_by_another_shopper(shop: Shop, outsider: User) -> None:
     body = {"reference": "SO-2", "lines": line(shop.product), "claims": [str(shop.claim.public_id)]}
+    before = Order.objects.count()
     answers = [
         post(api_client_for(outsider), "orders", body),
         post(integrator_client(), "orders", {**body, "shopper": str(outsider.public_id)}),
@@ -246,7 +265,7 @@ def test_a_claim_cannot_be_used_by_another_shopper(shop: Shop, outsider: User) -
 
     for answer in answers:
         assert_problem(answer, 404, "not_found")
-    assert Order.objects.count() == 1
+    assert Order.objects.count() == before
 
 
 @pytest.mark.reliability(44)
@@ -264,13 +283,13 @@ def test_members_that_nobody_may_set_are_refused(shop: Shop, endpoint: str, memb
         "orders": {"reference": "SO-2", "lines": line(shop.product)},
         "quotes": {"lines": line(shop.product)},
     }
-    client, claims = api_client_for(shop.owner), Claim.objects.count()
+    client, before = api_client_for(shop.owner), (Claim.objects.count(), Order.objects.count())
 
     for member in members:
         answer = post(client, endpoint, {**bodies[endpoint], member: "1"})
         problem = assert_problem(answer, 400, "unknown_field", member)
         assert problem["errors"][0]["code"] == "unknown_field"
-    assert (Claim.objects.count(), Order.objects.count()) == (claims, 1)
+    assert (Claim.objects.count(), Order.objects.count()) == before
 
 
 @pytest.mark.reliability(44)

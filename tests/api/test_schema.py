@@ -63,6 +63,7 @@ def test_every_write_under_a_key_says_so(schema: dict[str, Any]) -> None:
     assert with_key == {
         "POST /api/v1/claims",
         "POST /api/v1/claims/{public_id}/gift",
+        "POST /api/v1/claims/{public_id}/rating",
         "POST /api/v1/gifts/accept",
         "POST /api/v1/gifts/{public_id}/cancel",
         "POST /api/v1/orders",
@@ -111,6 +112,8 @@ def test_every_answer_is_what_the_schema_says(schema: dict[str, Any], shopper: U
         ("get", "orders/{public_id}"): get(shopper_client, f"orders/{order.json()['id']}"),
         ("put", "orders/{public_id}"): put(shopper_client, f"orders/{order.json()['id']}", cart),
         ("post", "orders/{public_id}/redeem"): post(shopper_client, f"orders/{order.json()['id']}/redeem"),
+        ("post", "claims/{public_id}/rating"): post(shopper_client, f"claims/{claim.public_id}/rating", {"score": 5}),
+        ("get", "claims/{public_id}/rating"): get(shopper_client, f"claims/{claim.public_id}/rating"),
         ("post", "orders/{public_id}/refund"): post(shopper_client, f"orders/{order.json()['id']}/refund"),
         ("post", "red-packets/{public_id}/grab"): post(shopper_client, f"red-packets/{packet.public_id}/grab", {}),
         ("get", "red-packets/{public_id}"): get(shopper_client, f"red-packets/{packet.public_id}"),

@@ -31,7 +31,7 @@ from coupons.services.lotteries import lottery_enter, lottery_seal
 from coupons.services.orders import order_lock
 from coupons.services.waiting import waiting_grant_due
 from tests import factories
-from tests.analytics.builders import make_population
+from tests.analytics.builders import make_order, make_population
 from tests.campaigns.makers import make_due_email, make_ending_claim
 from tests.campaigns.smtp import running_mail_server
 from tests.concurrency.crowd import rush
@@ -67,6 +67,11 @@ class Work:
 
 def a_claim_that_is_over() -> list[Any]:
     factories.make_claim(usable_days=1, now=THEN)
+    return []
+
+
+def a_purchase_of_last_week() -> list[Any]:
+    make_order(factories.make_shopper(), database_now() - 7 * DAY)
     return []
 
 
@@ -202,6 +207,7 @@ def stock_that_nobody_wants_any_more() -> list[Any]:
 
 
 WORK = {
+    "analytics.tasks.watch_fairness": Work(a_purchase_of_last_week),
     "analytics.tasks.run_segmentation": Work(
         shoppers_with_habits,
         (None, None),

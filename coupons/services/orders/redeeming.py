@@ -26,8 +26,7 @@ from coupons.services.orders.rests import keep_rests
 from coupons.services.orders.rows import take_claims_on, take_order, take_shopper
 from users.enums import BehaviourKind
 from users.models import BehaviourEvent
-
-EVENT_SENDER = "quan"
+from users.services.events import OWN_SENDER
 
 
 def order_redeem(*, order: Order, now: datetime) -> Order:
@@ -57,7 +56,7 @@ def order_redeem(*, order: Order, now: datetime) -> Order:
         order.lock_expires_at = None
         order.save(update_fields=["state", "redeemed_at", "lock_expires_at"])
         BehaviourEvent.objects.create(
-            sender=EVENT_SENDER,
+            sender=OWN_SENDER,
             event_id=f"order:{order.public_id}",
             shopper_id=order.shopper_id,
             kind=BehaviourKind.PURCHASE,

@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from analytics.selectors.metrics import Column, Orders, columns, coupon_rows, totals
+from analytics.selectors.metrics.cut import Cut
+from analytics.selectors.metrics.totals import Column, Orders, columns, coupon_rows, totals
 from analytics.selectors.periods import Period, days_with_data, last_days, years_with_claims
 from campaigns.models import Campaign, CampaignCoupon
 from coupons.enums import ClaimState
@@ -80,7 +81,7 @@ def june(ten_off: Coupon, five_off: Coupon, shopper: User, outsider: User) -> No
 
 
 def test_totals(june: None) -> None:
-    found = totals(period=JUNE)
+    found = totals(Cut(JUNE))
 
     assert (found.claims, found.redeemed, found.conversion) == (4, 2, 50)
     assert (found.redemptions, found.discount) == (3, 25_00)
@@ -91,7 +92,7 @@ def test_totals(june: None) -> None:
 
 
 def test_totals_of_a_campaign(june: None, campaign: Campaign) -> None:
-    found = totals(period=JUNE, campaign_id=campaign.pk)
+    found = totals(Cut(JUNE, campaign_id=campaign.pk))
 
     assert (found.claims, found.redeemed, found.redemptions, found.discount) == (3, 2, 2, 20_00)
     assert found.with_coupon == Orders(count=2, value=140_00)
@@ -103,16 +104,16 @@ def test_a_partial_refund_lessens_the_discount(ten_off: Coupon, shopper: User) -
     order = use(ten_off, shopper, claimed=in_june(2), used=in_june(3), subtotal=100_00, discount=10_00)
     order.redemptions.update(refunded=4_00)
 
-    assert totals(period=JUNE).discount == 6_00
+    assert totals(Cut(JUNE)).discount == 6_00
 
 
 def test_a_redemption_that_took_nothing_off_still_had_a_coupon(ten_off: Coupon, shopper: User) -> None:
     order = make_order(shopper, in_june(3))
     make_redemption(make_claim_at(shopper, ten_off, in_june(2), order=order), order, amount=0)
-    found = totals(period=JUNE)
+    found = totals(Cut(JUNE))
 
     assert (found.with_coupon.count, found.without_coupon.count) == (1, 0)
-    assert coupon_rows(period=JUNE)[0].orders.count == 1
+    assert coupon_rows(Cut(JUNE))[0].orders.count == 1
 
 
 def test_a_discount_that_nobody_held_is_an_order_with_coupon(ten_off: Coupon, shopper: User) -> None:
@@ -128,21 +129,21 @@ def test_a_discount_that_nobody_held_is_an_order_with_coupon(ten_off: Coupon, sh
     )
     OrderLineDiscount.objects.create(line=line, coupon=ten_off, amount=10_00)
 
-    assert totals(period=JUNE).with_coupon == Orders(count=1, value=90_00)
-    assert [(row.coupon, row.redemptions, row.orders.count) for row in coupon_rows(period=JUNE)] == [(ten_off, 0, 1)]
+    assert totals(Cut(JUNE)).with_coupon == Orders(count=1, value=90_00)
+    assert [(row.coupon, row.redemptions, row.orders.count) for row in coupon_rows(Cut(JUNE))] == [(ten_off, 0, 1)]
 
 
 def test_of_an_empty_shop() -> None:
-    found = totals(period=JUNE)
+    found = totals(Cut(JUNE))
 
     assert (found.claims, found.conversion, found.discount) == (0, None, 0)
     assert found.with_coupon.mean_value is None
-    assert coupon_rows(period=JUNE) == []
-    assert columns(period=JUNE) == [Column(first=date(2026, 6, day)) for day in range(1, 31)]
+    assert coupon_rows(Cut(JUNE)) == []
+    assert columns(Cut(JUNE)) == [Column(first=date(2026, 6, day)) for day in range(1, 31)]
 
 
 def test_coupon_by_coupon(june: None, ten_off: Coupon, five_off: Coupon) -> None:
-    first, second = coupon_rows(period=JUNE)
+    first, second = coupon_rows(Cut(JUNE))
 
     assert (first.coupon, first.claims, first.redeemed, first.redemptions, first.discount) == (ten_off, 3, 2, 2, 20_00)
     assert first.orders == Orders(count=2, value=140_00)
@@ -152,7 +153,7 @@ def test_coupon_by_coupon(june: None, ten_off: Coupon, five_off: Coupon) -> None
 
 
 def test_coupon_by_coupon_of_a_campaign(june: None, campaign: Campaign, ten_off: Coupon) -> None:
-    assert [row.coupon for row in coupon_rows(period=JUNE, campaign_id=campaign.pk)] == [ten_off]
+    assert [row.coupon for row in coupon_rows(Cut(JUNE, campaign_id=campaign.pk))] == [ten_off]
 
 
 def test_an_order_counts_once_for_a_coupon_on_two_lines(ten_off: Coupon, shopper: User) -> None:
@@ -162,7 +163,7 @@ def test_an_order_counts_once_for_a_coupon_on_two_lines(ten_off: Coupon, shopper
     )
     OrderLineDiscount.objects.create(line=second, coupon=ten_off, amount=1)
 
-    assert coupon_rows(period=JUNE)[0].orders == Orders(count=1, value=90_00)
+    assert coupon_rows(Cut(JUNE))[0].orders == Orders(count=1, value=90_00)
 
 
 def test_rows_take_the_same_queries_for_any_number_of_coupons(
@@ -172,11 +173,11 @@ def test_rows_take_the_same_queries_for_any_number_of_coupons(
         coupon = factories.make_coupon(stock=None)
         use(coupon, shopper, claimed=in_june(2), used=in_june(3), subtotal=100_00, discount=10_00)
     with django_assert_num_queries(4):
-        coupon_rows(period=JUNE)
+        coupon_rows(Cut(JUNE))
 
 
 def test_columns_count_by_the_shops_days(june: None) -> None:
-    days = {column.first.day: column for column in columns(period=JUNE) if column.claims or column.redemptions}
+    days = {column.first.day: column for column in columns(Cut(JUNE)) if column.claims or column.redemptions}
 
     assert days == {
         2: Column(date(2026, 6, 2), claims=2),
@@ -190,7 +191,7 @@ def test_midnight_is_the_shops(ten_off: Coupon, shopper: User, outsider: User) -
     make_claim_at(shopper, ten_off, in_june(5, hour=0))
     make_claim_at(outsider, ten_off, in_june(5, hour=0) - timedelta(microseconds=1))
 
-    assert [column.claims for column in columns(period=JUNE)][3:5] == [1, 1]
+    assert [column.claims for column in columns(Cut(JUNE))][3:5] == [1, 1]
 
 
 @pytest.mark.parametrize(("days", "each"), [(62, 1), (63, 7), (400, 7), (401, 28)])
@@ -199,14 +200,14 @@ def test_long_periods_have_wide_columns(days: int, each: int) -> None:
 
     assert period.days == days
     assert period.days_a_column == each
-    assert len(columns(period=period)) == -(-days // each)
+    assert len(columns(Cut(period))) == -(-days // each)
 
 
 def test_columns_add_up_to_the_totals(june: None) -> None:
     year = Period(date(2026, 1, 1), date(2026, 12, 31))
 
-    assert sum(column.claims for column in columns(period=year)) == totals(period=year).claims
-    assert sum(column.discount for column in columns(period=year)) == totals(period=year).discount
+    assert sum(column.claims for column in columns(Cut(year))) == totals(Cut(year)).claims
+    assert sum(column.discount for column in columns(Cut(year))) == totals(Cut(year)).discount
 
 
 class TestDaysWithData:
