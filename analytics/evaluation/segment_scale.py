@@ -1,7 +1,7 @@
 """Millions of synthetic shoppers segmented in a process of their own, by the learner or by bare scikit-learn.
 
-`python -m analytics.evaluation.segment_scale learner 5000000 7` prints CPU seconds and peak memory as JSON. A process of
-its own, since the peak of one that has done other things says nothing.
+`python -m analytics.evaluation.segment_scale learner 5000000 7` prints CPU seconds and peak memory as JSON. It is a
+process of its own, since the peak of one that has done other things says nothing.
 """
 
 from __future__ import annotations
