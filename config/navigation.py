@@ -65,6 +65,9 @@ GROUPS: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry(_("Segments"), "scatter_plot", "admin:analytics_segment_changelist", ("analytics.view_segment",)),
             Entry(_("Nightly runs"), "model_training", "admin:analytics_run_changelist", ("analytics.view_run",)),
+            Entry(
+                _("Models"), "network_node", "admin:analytics_modelversion_changelist", ("analytics.view_modelversion",)
+            ),
         ),
     ),
     (

@@ -55,6 +55,7 @@ MARKETER_PERMISSIONS = (
     "users.delete_tag",
     "users.view_tag",
     "analytics.view_run",
+    "analytics.view_modelversion",
     "analytics.view_segment",
     "analytics.change_segment",
 )

@@ -1,4 +1,5 @@
+from analytics.admin.model_version import ModelVersionAdmin
 from analytics.admin.run import RunAdmin
 from analytics.admin.segment import SegmentAdmin
 
-__all__ = ["RunAdmin", "SegmentAdmin"]
+__all__ = ["ModelVersionAdmin", "RunAdmin", "SegmentAdmin"]
