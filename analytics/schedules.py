@@ -7,4 +7,9 @@ SCHEDULE = {
         "task": "analytics.tasks.run_segmentation",
         "schedule": crontab(hour=3, minute=10),
     },
+    "forecast stock": {
+        "task": "analytics.tasks.run_stock_forecast",
+        # After midnight's claims are over, and before the day begins.
+        "schedule": crontab(hour=4, minute=40),
+    },
 }

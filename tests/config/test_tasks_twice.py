@@ -178,6 +178,11 @@ def shoppers_with_habits() -> list[Any]:
     return []
 
 
+def a_stock_that_is_claimed() -> list[Any]:
+    factories.make_claim(stock=5, now=database_now() - DAY)
+    return []
+
+
 def an_answer_of_last_year() -> list[Any]:
     IdempotencyRecord.objects.create(caller="user:1", key=str(uuid4()), fingerprint="f", status=201, body={})
     IdempotencyRecord.objects.update(created_at=THEN)
@@ -208,6 +213,13 @@ WORK = {
         journal=(Run, SegmentSnapshot),
         # By the second run everybody's last purchase lies a moment longer ago.
         renewed=("set_at", "expires_at", "run_id", "profile", "centroid"),
+    ),
+    "analytics.tasks.run_stock_forecast": Work(
+        a_stock_that_is_claimed,
+        (None, None),
+        journal=(Run,),
+        # By the second run a moment less of the day is left.
+        renewed=("made_at", "claims_ahead", "claims_a_day", "redemptions_a_week", "days_of_cover", "runs_out_at"),
     ),
     "campaigns.tasks.enqueue_reminders": Work(a_claim_that_ends_soon),
     "campaigns.tasks.enqueue_waiting_notes": Work(a_shopper_who_was_granted),
