@@ -12,4 +12,8 @@ SCHEDULE = {
         # After midnight's claims are over, and before the day begins.
         "schedule": crontab(hour=4, minute=40),
     },
+    "draw variants": {
+        "task": "analytics.tasks.run_bandit",
+        "schedule": crontab(hour=5, minute=10),
+    },
 }

@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 
 from analytics.errors import RunInProgress
-from analytics.jobs import segmentation, stock_forecast
+from analytics.jobs import bandit, segmentation, stock_forecast
 from config.kernel.clock import database_now
 
 logger = structlog.get_logger(__name__)
@@ -28,4 +28,14 @@ def run_stock_forecast() -> int | None:
         return stock_forecast.run_stock_forecast(now=database_now()).pk
     except RunInProgress:
         logger.warning("the stock forecast is running already")
+        return None
+
+
+@shared_task
+def run_bandit() -> int | None:
+    """Measures decisions and publishes shares; returns the run's id, or None when another run has not finished."""
+    try:
+        return bandit.run_bandit(now=database_now()).pk
+    except RunInProgress:
+        logger.warning("the bandit is running already")
         return None

@@ -6,7 +6,6 @@ these shares by a salted hash: what is logged as propensity is exactly the chanc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,17 +85,6 @@ def thompson_shares(arms: BetaArms, *, floor: float = FLOOR) -> Matrix:
     best = np.array([(inside[arm] * np.prod(np.delete(middle, arm, axis=0), axis=0)).sum() for arm in range(count)])
     shares: Matrix = floor + (1 - floor * count) * best / best.sum()
     return shares
-
-
-def draw(shares: Sequence[float], *, chance: float) -> int:
-    """Returns the arm in whose part of [0, 1) a chance falls."""
-    total = 0.0
-    for arm, share in enumerate(shares):
-        total += share
-        if chance < total:
-            return arm
-    # Shares that sum to a little less than 1 leave a gap no wider than rounding.
-    return len(shares) - 1
 
 
 @dataclass(frozen=True, slots=True)

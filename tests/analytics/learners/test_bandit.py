@@ -7,7 +7,6 @@ import pytest
 
 from analytics.learners.bandit import (
     BetaArms,
-    draw,
     forget,
     fresh,
     fresh_linear,
@@ -111,13 +110,6 @@ class TestLearning:
 
         assert thompson_shares(arms).argmax() == 2
         assert earned / (nights * 100) > 0.9 * TRUE_MEANS.max() > TRUE_MEANS.mean()
-
-
-def test_a_chance_falls_into_the_part_of_its_arm() -> None:
-    shares = [0.2, 0.5, 0.3]
-
-    assert [draw(shares, chance=chance) for chance in (0, 0.19, 0.2, 0.69, 0.71, 0.999999)] == [0, 0, 1, 1, 2, 2]
-    assert draw([0.5, 0.49999999], chance=0.9999999999) == 1
 
 
 class TestLinearArms:
