@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,25 +18,39 @@ EMPTY_SHARE = 1e-4
 FEWEST_VALUES = 100
 
 
-def stability_index(reference: Matrix, seen: Matrix, *, bins: int = BINS) -> float | None:
-    """Returns the population stability index (PSI) of one feature; 0 when both are distributed alike.
+@dataclass(frozen=True, slots=True)
+class Bins:
+    """How one feature was distributed where it was learned from: inner edges, and the share of values in each bin.
 
-    The bins are quantiles of the reference, so that none of them is empty there; values that repeat share one. What
-    is no number counts as a bin of its own: a feed that breaks shows as drift.
-
-    Args:
-        reference: values that the model learned from.
-        seen: values of tonight.
-
-    Returns:
-        None when one of the two has fewer than `FEWEST_VALUES`.
+    The last share is that of what is no number: a feed that breaks shows as drift.
     """
-    if min(len(reference), len(seen)) < FEWEST_VALUES:
+
+    edges: Matrix
+    shares: Matrix
+
+
+def bins_of(reference: Matrix, *, bins: int = BINS) -> Bins | None:
+    """Returns the bins of the values that were learned from; None for fewer than `FEWEST_VALUES`.
+
+    Edges are quantiles of the reference, so that none of the bins is empty there; values that repeat share one.
+    """
+    if len(reference) < FEWEST_VALUES:
         return None
     known = reference[np.isfinite(reference)]
     edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1])) if len(known) else np.zeros(0)
-    before, now = _shares(reference, edges), _shares(seen, edges)
-    return float(np.sum((now - before) * np.log(now / before)))
+    return Bins(edges=edges, shares=_shares(reference, edges))
+
+
+def stability_index(before: Bins, seen: Matrix) -> float | None:
+    """Returns the population stability index (PSI) of one feature: 0 when it is distributed as it was.
+
+    Returns:
+        None for fewer than `FEWEST_VALUES` values.
+    """
+    if len(seen) < FEWEST_VALUES:
+        return None
+    now = _shares(seen, before.edges)
+    return float(np.sum((now - before.shares) * np.log(now / before.shares)))
 
 
 def drifted(indices: dict[str, float | None], *, alarm: float = DRIFT_ALARM) -> list[str]:

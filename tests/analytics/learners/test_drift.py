@@ -7,11 +7,17 @@ import math
 import numpy as np
 import pytest
 
-from analytics.learners.drift import DRIFT_ALARM, EMPTY_SHARE, centre_moves, drifted, stability_index
+from analytics.learners.drift import BINS, DRIFT_ALARM, EMPTY_SHARE, bins_of, centre_moves, drifted
+from analytics.learners.drift import stability_index as index_of_bins
 
 
 def normal(size: int = 5000, *, mean: float = 0, spread: float = 1, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).normal(mean, spread, size)
+
+
+def stability_index(reference: np.ndarray, seen: np.ndarray, *, bins: int = BINS) -> float | None:
+    before = bins_of(reference, bins=bins)
+    return None if before is None else index_of_bins(before, seen)
 
 
 class TestStabilityIndex:
