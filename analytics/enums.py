@@ -34,6 +34,10 @@ class RunReason(TextChoices):
     UNSTABLE = "unstable", _("The groups were not separated, or did not come back on resamples.")
     SHRUNK = "shrunk", _("Far fewer shoppers than last night: data seems to be missing.")
     INTERRUPTED = "interrupted", _("Interrupted before it finished.")
+    NO_DECISIONS = "no_decisions", _("No decision between variants has been measured yet.")
+    WORSE = "worse", _("The new shares would have earned less than the ones in use.")
+    TOO_SOON = "too_soon", _("The model in use has not been in use long enough to be judged.")
+    ROLLED_BACK = "rolled_back", _("The model in use earned less than the one before, which came back.")
 
 
 class WindowEnd(TextChoices):

@@ -11,4 +11,13 @@ SCHEDULE = {
         "task": "analytics.tasks.watch_fairness",
         "schedule": crontab(hour=4, minute=20),
     },
+    "forecast stock": {
+        "task": "analytics.tasks.run_stock_forecast",
+        # After midnight's claims are over, and before the day begins.
+        "schedule": crontab(hour=4, minute=40),
+    },
+    "draw variants": {
+        "task": "analytics.tasks.run_bandit",
+        "schedule": crontab(hour=5, minute=10),
+    },
 }

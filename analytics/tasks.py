@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 
 from analytics.errors import RunInProgress
-from analytics.jobs import segmentation
+from analytics.jobs import bandit, segmentation, stock_forecast
 from analytics.services.fairness import fairness_watch
 from config.kernel.clock import database_now
 
@@ -26,3 +26,23 @@ def run_segmentation() -> int | None:
 def watch_fairness() -> int:
     """Keeps how fairly discounts are spread, once a day, and tells of alarms; returns how many snapshots it made."""
     return int(fairness_watch(now=database_now()) is not None)
+
+
+@shared_task
+def run_stock_forecast() -> int | None:
+    """Forecasts stock; returns the run's id, or None when another run has not finished."""
+    try:
+        return stock_forecast.run_stock_forecast(now=database_now()).pk
+    except RunInProgress:
+        logger.warning("the stock forecast is running already")
+        return None
+
+
+@shared_task
+def run_bandit() -> int | None:
+    """Measures decisions and publishes shares; returns the run's id, or None when another run has not finished."""
+    try:
+        return bandit.run_bandit(now=database_now()).pk
+    except RunInProgress:
+        logger.warning("the bandit is running already")
+        return None

@@ -50,3 +50,11 @@ class WrongGrantState(DomainError):
 class NotForGrant(DomainError):
     code = "not_for_grant"
     message = _("This coupon cannot be granted: it comes another way, or shoppers choose its terms.")
+
+
+class NothingToOffer(DomainError):
+    """No coupon of a variant group can be claimed now."""
+
+    code = "nothing_to_offer"
+    status = 404
+    message = _("There is nothing on offer here at the moment.")

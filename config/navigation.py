@@ -55,6 +55,9 @@ GROUPS: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Campaigns"), "campaign", "admin:campaigns_campaign_changelist", ("campaigns.view_campaign",)),
             Entry(_("Grants"), "forward_to_inbox", "admin:campaigns_grant_changelist", ("campaigns.view_grant",)),
             Entry(_("Messages"), "outgoing_mail", "admin:campaigns_message_changelist", ("campaigns.view_message",)),
+            Entry(
+                _("Variants"), "alt_route", "admin:campaigns_variantgroup_changelist", ("campaigns.view_variantgroup",)
+            ),
         ),
     ),
     (

@@ -20,5 +20,6 @@ urlpatterns = [
     path("oauth2/", include("config.oauth_urls")),
     path("accounts/", include("users.web.urls")),
     path("messages/", include("campaigns.web.urls")),
+    path("offers/", include("campaigns.web.offer_urls")),
     path("", include("coupons.web.urls")),
 ]

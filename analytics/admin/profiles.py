@@ -59,3 +59,8 @@ def profile_in_short(profile: Mapping[str, float]) -> str:
         "days": _number(profile["recency_days"]),
         "share": _percent(profile["coupon_share"]),
     }
+
+
+def feature_title(name: str) -> str:
+    """Returns what a feature is called; its name where it has no title."""
+    return next((str(line.title) for line in LINES if line.name == name), name)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
+from analytics.admin.profiles import feature_title
 from analytics.enums import RunState, WindowEnd
 from analytics.models import Run, Segment
 from config.kernel.admin_tools import ReadOnlyMixin, ShopModelAdmin
@@ -30,6 +31,14 @@ FIGURES = (
     ("stability", gettext_lazy("Agreement with groupings of 80 % resamples (1 is the same)")),
     ("agreement_with_last_night", gettext_lazy("Agreement with the tags of the run before (1 is the same)")),
     ("inertia", gettext_lazy("Inertia")),
+    ("coupons", gettext_lazy("Coupons forecast")),
+    ("running_out", gettext_lazy("Coupons expected to run out within four weeks")),
+    ("claims_a_day", gettext_lazy("Claims a day, next week")),
+    ("redemptions_a_week", gettext_lazy("Uses in the next seven days")),
+    ("groups", gettext_lazy("Variant groups")),
+    ("measured", gettext_lazy("Decisions measured tonight")),
+    ("earned", gettext_lazy("Reward of the model in use, with its interval")),
+    ("earned_before", gettext_lazy("Reward of the model before, with its interval")),
     ("seconds", gettext_lazy("Seconds")),
     ("peak_memory_mib", gettext_lazy("Peak memory in MiB")),
 )
@@ -83,7 +92,8 @@ class RunAdmin(ReadOnlyMixin, ShopModelAdmin):
 def readable_metrics(run: Run) -> dict[str, Any]:
     """Returns a run's figures under titles: single ones, one row per k, one row per segment."""
     metrics = run.metrics
-    figures = [(str(title), metrics[name]) for name, title in FIGURES if metrics.get(name) is not None]
+    figures = [(str(title), _as_text(metrics[name])) for name, title in FIGURES if metrics.get(name) is not None]
+    alarms = metrics.get("drift_alarm", [])
     sizes = metrics.get("sizes", {})
     names = {segment.key: str(segment) for segment in Segment.objects.filter(key__in=sizes)}
     return {
@@ -91,5 +101,24 @@ def readable_metrics(run: Run) -> dict[str, Any]:
         "candidates": metrics.get("candidates", []),
         "chosen_k": metrics.get("k"),
         "sizes": [(names.get(key, key), f"{size:,}") for key, size in sorted(sizes.items(), key=lambda pair: -pair[1])],
+        "drift": [
+            (feature_title(name), index, name in alarms)
+            for name, index in sorted(metrics.get("drift", {}).items(), key=lambda pair: -pair[1])
+        ],
+        "estimates": [_estimate_row(estimate) for estimate in metrics.get("estimates", [])],
         "empty": _("Nothing was measured."),
     }
+
+
+def _estimate_row(estimate: dict[str, Any]) -> dict[str, Any]:
+    return {**estimate, **{name: _as_text(estimate.get(name)) for name in ("ips", "snips", "doubly_robust", "gain")}}
+
+
+def _as_text(figure: Any) -> Any:
+    """Returns an estimate with its interval as people write it, anything else as it is."""
+    if figure is None:
+        return "–"
+    if isinstance(figure, list) and len(figure) == 3:
+        value, low, high = figure
+        return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+    return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,7 +21,8 @@ from unfold.decorators import display
 
 from analytics.admin.profiles import profile_figures, profile_in_short
 from analytics.charts import Bar, BarChart, ColumnChart, Series
-from analytics.models import Segment, SegmentSnapshot
+from analytics.models import Segment
+from analytics.selectors.segment_history import Night, segment_nights
 from analytics.services.segments import segment_rename
 from config.kernel.admin_tools import ShopModelAdmin
 
@@ -85,9 +87,11 @@ class SegmentAdmin(ShopModelAdmin):
     def show_averages(self, segment: Segment) -> str:
         return render_to_string("admin/analytics/segment/profile.html", {"figures": profile_figures(segment.profile)})
 
-    @display(description=gettext_lazy("size"))
+    @display(description=gettext_lazy("size and drift"))
     def show_nights(self, segment: Segment) -> str:
-        return render_to_string("admin/analytics/segment/nights.html", {"chart": nights_chart(segment)})
+        nights = segment_nights(segment, newest=SHOWN_NIGHTS)
+        charts = {"sizes": nights_chart(nights), "drift": drift_chart(nights)}
+        return render_to_string("admin/analytics/segment/nights.html", charts)
 
 
 def shoppers_link(segment: Segment) -> str:
@@ -114,15 +118,32 @@ def sizes_chart() -> BarChart:
     )
 
 
-def nights_chart(segment: Segment) -> ColumnChart:
+def nights_chart(nights: Sequence[Night]) -> ColumnChart:
     """Returns a segment's size in its last runs, the newest to the right."""
-    newest = SegmentSnapshot.objects.filter(segment=segment).select_related("run").order_by("-run_id")[:SHOWN_NIGHTS]
-    snapshots = list(reversed(newest))
-    sizes = [snapshot.size for snapshot in snapshots]
+    sizes = [night.size for night in nights]
     return ColumnChart(
         title=_("Shoppers in each run"),
         description=_("%(count)d runs, %(size)s shoppers in the newest.")
         % {"count": len(sizes), "size": f"{sizes[-1]:,}" if sizes else "0"},
-        labels=[date_format(localtime(snapshot.run.started_at), "m-d") for snapshot in snapshots],
+        labels=_days(nights),
         series=[Series(_("Shoppers"), sizes, [f"{size:,}" for size in sizes])],
     )
+
+
+def drift_chart(nights: Sequence[Night]) -> ColumnChart:
+    """Returns how far a segment's centre moved from run to run, the newest to the right.
+
+    In hundredths of a standard deviation: the chart's steps are whole numbers.
+    """
+    moves = [100 * night.moved if night.moved is not None else 0.0 for night in nights]
+    texts = [f"{night.moved:.3f}" if night.moved is not None else "–" for night in nights]
+    return ColumnChart(
+        title=_("How far its centre moved, in hundredths of a standard deviation"),
+        description=_("From 100 on, a segment is no longer the same: it gets a new name."),
+        labels=_days(nights),
+        series=[Series(_("Moved, in standard deviations"), moves, texts)],
+    )
+
+
+def _days(nights: Sequence[Night]) -> list[str]:
+    return [date_format(localtime(night.at), "m-d") for night in nights]

@@ -3,5 +3,6 @@
 from campaigns.admin.campaign import CampaignAdmin
 from campaigns.admin.grant import GrantAdmin
 from campaigns.admin.message import MessageAdmin
+from campaigns.admin.variant_group import VariantGroupAdmin
 
-__all__ = ["CampaignAdmin", "GrantAdmin", "MessageAdmin"]
+__all__ = ["CampaignAdmin", "GrantAdmin", "MessageAdmin", "VariantGroupAdmin"]

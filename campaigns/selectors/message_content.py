@@ -76,6 +76,9 @@ class MessageContent:
             return {**common, **number, "url": f"{settings.SHOP_URL}{self.path}"}
         if isinstance(about, Coupon):
             figures = {name: str(self._message.data[name]) for name in ("left", "low_below")}
+            if "runs_out_at" in self._message.data:
+                # The day on which stock is expected to run out, in place of a limit that it has not reached.
+                figures["runs_out"] = end_in_words(datetime.fromisoformat(self._message.data["runs_out_at"]))
             return {**common, **figures, "title": one_line(about.title), "url": f"{settings.SHOP_URL}{self.path}"}
         coupon = about.coupon_as_held
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -19,7 +20,8 @@ from coupons.services.stock_policies import LowStock, stock_policy_apply, stock_
 def stock_watch(*, now: datetime, progressed: Callable[[int], object] = lambda _coupons: None) -> int:
     """Does what the policies of coupons that run low ask for, and stops those that are sold out for good.
 
-    Operators are told in the app and by e-mail, once for each time that a stock falls below its limit: their
+    Operators are told in the app and by e-mail, once for each time that a stock falls below its limit or is expected to
+    end within the days that its policy names: their
     messages and the memory of the crossing are one transaction.
 
     Args:
@@ -49,5 +51,10 @@ def _drafts_of(low: LowStock, now: datetime) -> Iterator[MessageDraft]:
                 shopper_id=operator.pk,
                 channel=channel,
                 topic=MessageTopic.LOW_STOCK,
-                data={"coupon": low.coupon.pk, "left": low.left, "low_below": low.low_below},
+                data=_data_of(low),
             )
+
+
+def _data_of(low: LowStock) -> dict[str, Any]:
+    data: dict[str, Any] = {"coupon": low.coupon.pk, "left": low.left, "low_below": low.low_below}
+    return data if low.runs_out_at is None else {**data, "runs_out_at": as_text(low.runs_out_at)}

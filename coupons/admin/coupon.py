@@ -41,12 +41,14 @@ from coupons.admin.coupon_form import (
 from coupons.admin.coupon_inlines import EnvelopeInline, ScopeInline, TierInline
 from coupons.admin.coupon_preview import preview_view
 from coupons.admin.coupon_switches import benefits_with, shown_for
+from coupons.admin.stock_forecast import forecast_panel
 from coupons.admin.stock_inlines import ReleaseBatchInline, StockPolicyInline, StockRowsMixin
 from coupons.codes import normalize_code
 from coupons.enums import BenefitType, CouponState, CouponStatus
 from coupons.models import Code, Coupon, Stock
 from coupons.models.coupon_checks import figures_of
 from coupons.selectors.coupon_figures import CouponFigures, coupon_figures, coupon_is_claimed
+from coupons.selectors.stock_forecasts import forecast_in_force
 from coupons.services.stock import stock_open
 
 STATE_COLOURS = {
@@ -78,6 +80,9 @@ class CouponChangeList(PreparedChangeList):
 @admin.register(Coupon)
 class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
     """Makes, publishes, watches and stops coupons. `status` is never a field: only services move it."""
+
+    class Media:
+        css = {"all": ["analytics/charts.css"]}
 
     form = CouponForm
     inlines = (TierInline, EnvelopeInline, ScopeInline, ReleaseBatchInline, StockPolicyInline)
@@ -137,7 +142,7 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
         figures = [name for name in FIGURES if name in kept]
         is_further = obj is not None and any(getattr(obj, name) not in (None, []) for name in FURTHER_CONDITIONS)
         standing: list[tuple[Any, dict[str, Any]]] = (
-            [] if obj is None else [(None, {"fields": ["show_state_now", "show_stock_bars"]})]
+            [] if obj is None else [(None, {"fields": ["show_state_now", "show_stock_bars", *self._forecast(obj)]})]
         )
         return [
             *standing,
@@ -174,7 +179,7 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
         return [each for each in inlines if obj.benefit_type in getattr(each, "benefits", {obj.benefit_type})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Coupon | None = None) -> tuple[str, ...]:
-        shown = ("show_state_now", "show_stock_bars", *SHOWN_WHEN_FIXED.values())
+        shown = ("show_state_now", "show_stock_bars", "show_forecast", *SHOWN_WHEN_FIXED.values())
         return (*shown, *TERMS) if obj is not None and coupon_is_claimed(obj) else shown
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -211,6 +216,10 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Coupon | None = None) -> bool:
         # Its stock has a ledger from the first minute on; a coupon is ended, not deleted.
         return False
+
+    def _forecast(self, coupon: Coupon) -> list[str]:
+        has_one = forecast_in_force(coupon_id=coupon.pk, now=database_now()) is not None
+        return ["show_forecast"] if has_one else []
 
     def _model_fields(self, request: HttpRequest, obj: Coupon | None) -> list[str]:
         names = [name for _title, options in self.get_fieldsets(request, obj) for name in options["fields"]]
@@ -260,6 +269,10 @@ class CouponAdmin(CouponActionsMixin, HistoryModelAdmin):
         return render_to_string(
             "admin/coupons/coupon/stock_bars.html", {"figures": coupon_figures([coupon.pk])[coupon.pk]}
         )
+
+    @display(description=_("forecast"))
+    def show_forecast(self, coupon: Coupon) -> SafeString | str:
+        return forecast_panel(coupon_id=coupon.pk, now=database_now())
 
     @display(description=_("weekdays"))
     def show_weekdays(self, coupon: Coupon) -> str:

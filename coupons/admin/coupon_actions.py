@@ -20,6 +20,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from config.kernel.admin_tools import leave_dialog, try_service, try_service_for_each
 from config.kernel.clock import database_now
+from coupons.admin.stock_forecast import SuggestedQuantityMixin, suggested_top_up
 from coupons.enums import CouponState, Handout
 from coupons.models import Coupon, Stock
 from coupons.selectors.audience import can_be_granted
@@ -47,6 +48,10 @@ class StockDialogForm(BaseDialogForm):
     reason = forms.CharField(label=_("Reason"), max_length=200, required=False, widget=UnfoldAdminTextInputWidget)
 
 
+class TopUpDialogForm(SuggestedQuantityMixin, StockDialogForm):
+    """How many more, to begin with as many as the forecast suggests."""
+
+
 def _dialog(title: Any, description: Any, submit: Any, form_class: type[BaseDialogForm] | None = None) -> Any:
     return {"title": title, "description": description, "form_submit_text": submit, "form_class": form_class}
 
@@ -60,6 +65,7 @@ class CouponActionsMixin:
         "resume",
         "pause",
         "end",
+        "top_up_suggested",
         {
             "title": _("More"),
             "icon": "more_horiz",
@@ -91,6 +97,8 @@ class CouponActionsMixin:
         names = set(ACTIONS_OF_STATE[coupon.state(database_now())])
         if Stock.objects.filter(coupon=coupon, is_unlimited=False).exists():
             names |= STOCK_ACTIONS
+            if suggested_top_up(coupon_id=coupon.pk, now=database_now()):
+                names.add("top_up_suggested")
         if takes_codes(coupon):
             names.add("make_codes")
         if can_be_granted(coupon):
@@ -156,9 +164,23 @@ class CouponActionsMixin:
         description=_("Top up stock"),
         icon="add",
         permissions=["change"],
-        dialog=_dialog(_("Top up stock"), _("May be claimed at once."), _("Top up"), StockDialogForm),
+        dialog=_dialog(_("Top up stock"), _("May be claimed at once."), _("Top up"), TopUpDialogForm),
     )
     def top_up(self, request: HttpRequest, form: StockDialogForm, object_id: str) -> HttpResponse:
+        return self._change_stock(request, object_id, stock_top_up, form)
+
+    @action(
+        description=_("Top up as forecast"),
+        icon="trending_up",
+        permissions=["change"],
+        dialog=_dialog(
+            _("Top up as forecast"),
+            _("So many more are expected to be wanted than there are. May be claimed at once."),
+            _("Top up"),
+            TopUpDialogForm,
+        ),
+    )
+    def top_up_suggested(self, request: HttpRequest, form: StockDialogForm, object_id: str) -> HttpResponse:
         return self._change_stock(request, object_id, stock_top_up, form)
 
     @action(

@@ -64,7 +64,15 @@ class ReleaseBatchInline(StockRowsMixin, ShopTabularInline):
 class StockPolicyForm(forms.ModelForm):
     class Meta:
         model = StockPolicy
-        fields = ("low_below", "open_reserve", "top_up", "top_ups_a_day", "stop_when_sold_out")
+        fields = (
+            "low_below",
+            "warn_days",
+            "open_reserve",
+            "top_up",
+            "top_ups_a_day",
+            "follows_forecast",
+            "stop_when_sold_out",
+        )
 
     def clean(self) -> dict[str, Any]:
         """Says beside the field what is missing."""
@@ -84,6 +92,7 @@ class StockPolicyFormSet(PaginationInlineFormSet):
             stored = StockPolicy.objects.select_for_update().filter(pk=form.instance.pk).first()
             if stored is not None:
                 form.instance.is_low = stored.is_low
+                form.instance.is_short = stored.is_short
 
 
 class StockPolicyInline(StockRowsMixin, UnfoldStackedInline):
@@ -94,6 +103,11 @@ class StockPolicyInline(StockRowsMixin, UnfoldStackedInline):
     formset = StockPolicyFormSet
     extra = 0
     max_num = 1
-    fields = ("low_below", ("open_reserve", "top_up", "top_ups_a_day"), "stop_when_sold_out")
+    fields = (
+        ("low_below", "warn_days"),
+        ("open_reserve", "top_up", "top_ups_a_day"),
+        "follows_forecast",
+        "stop_when_sold_out",
+    )
     verbose_name = _("Stock policy")
     verbose_name_plural = _("Stock policy")

@@ -14,6 +14,7 @@ from coupons.models.redemption import Redemption, RedemptionEntry
 from coupons.models.refund import Refund, RefundLine
 from coupons.models.release_batch import ReleaseBatch
 from coupons.models.stock import DailyClaimCount, Stock, StockBucket, StockMovement
+from coupons.models.stock_forecast import StockForecast
 from coupons.models.stock_policy import StockPolicy
 from coupons.models.ticket import ClaimTicket
 from coupons.models.tier import Tier
@@ -54,6 +55,7 @@ __all__ = [
     "ScopeEntry",
     "Stock",
     "StockBucket",
+    "StockForecast",
     "StockMovement",
     "StockPolicy",
     "Tier",

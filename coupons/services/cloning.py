@@ -74,6 +74,7 @@ def coupon_clone(*, coupon: Coupon, actor: User, now: datetime) -> Coupon:
         if policy is not None:
             made = _copy_of(policy, clone)
             made.is_low = False
+            made.is_short = False
             made.save(force_insert=True)
     return clone
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Sum
 
 from config.kernel.clock import shop_date, start_of_shop_day
 from config.kernel.locks import busy_when_locked
 from coupons.enums import CouponState, StockMovementKind
-from coupons.models import Coupon, ReleaseBatch, Stock, StockMovement, StockPolicy
+from coupons.models import Coupon, ReleaseBatch, Stock, StockForecast, StockMovement, StockPolicy
+from coupons.selectors.stock_forecasts import forecast_in_force
 from coupons.services.publishing import coupon_end
 from coupons.services.stock import reserve_open, stock_lock, stock_top_up
 
@@ -20,26 +21,33 @@ logger = structlog.get_logger(__name__)
 
 # Written into the ledger, by which the top-ups of a day are counted.
 BY_POLICY = "stock policy"
+# Batches open when the forecast said they would; these it did not know of.
+ADDED_BY_HAND = [StockMovementKind.TOPPED_UP, StockMovementKind.RESERVE_OPENED]
 
 
 @dataclass(frozen=True, slots=True)
 class LowStock:
-    """A coupon's stock has just fallen below its policy's limit; `left` is what was left of it then."""
+    """A coupon's stock has just fallen below its policy's limit, or will soon end; `left` is what was left then."""
 
     coupon: Coupon
     left: int
     low_below: int
+    # Where the stock is not low yet: when it is expected to run out.
+    runs_out_at: datetime | None = None
 
 
 def stock_policy_apply(*, coupon: Coupon, now: datetime) -> LowStock | None:
     """Does once what a coupon's policy asks for at this moment, each change of stock with its ledger line.
 
     While less than `low_below` is left, each call opens `open_reserve` of the reserve; once that is used up it tops
-    up, at most `top_ups_a_day` times a shop day and only while every budget of the coupon has money left.
+    up, at most `top_ups_a_day` times a shop day and only while every budget of the coupon has money left. A policy that
+    follows the forecast adds what is suggested, at most `top_up` each time; while there is no forecast, or only an old
+    one, it adds `top_up`.
 
     Returns:
-        What the operators are to be told, at the call that first finds the stock low and, until it has risen
-        above the limit, at no other; None for nothing. Who tells them does so in the same transaction.
+        What the operators are to be told, at the call that first finds the stock low (or, by the forecast, about to
+        end) and, until it has risen above the limit (or is expected to last), at no other; None for nothing. Who
+        tells them does so in the same transaction.
 
     Raises:
         Busy: the database could not give a lock in time; nothing was changed.
@@ -51,16 +59,23 @@ def stock_policy_apply(*, coupon: Coupon, now: datetime) -> LowStock | None:
             return None
         left = stock.remaining() or 0
         has_crossed = left < policy.low_below and not policy.is_low
+        forecast = forecast_in_force(coupon_id=coupon.pk, now=now)
         if left < policy.low_below:
-            _add_stock(coupon, stock, policy, now)
+            _add_stock(coupon, stock, policy, forecast, now)
         is_low = (stock.remaining() or 0) < policy.low_below
-        if is_low != policy.is_low:
-            policy.is_low = is_low
-            policy.save(update_fields=["is_low"])
-    if not has_crossed:
+        runs_out_at = _ends_soon(forecast, policy, now)
+        is_announced = policy.is_low or policy.is_short
+        if (is_low, runs_out_at is not None) != (policy.is_low, policy.is_short):
+            policy.is_low, policy.is_short = is_low, runs_out_at is not None
+            policy.save(update_fields=["is_low", "is_short"])
+    if has_crossed:
+        logger.warning("stock_low", coupon=str(coupon.public_id), left=left, low_below=policy.low_below)
+        return LowStock(coupon, left, policy.low_below)
+    # Who knows that it is low need not hear that it will be.
+    if runs_out_at is None or is_announced or is_low:
         return None
-    logger.warning("stock_low", coupon=str(coupon.public_id), left=left, low_below=policy.low_below)
-    return LowStock(coupon, left, policy.low_below)
+    logger.warning("stock_ends_soon", coupon=str(coupon.public_id), left=left, runs_out_at=runs_out_at)
+    return LowStock(coupon, left, policy.low_below, runs_out_at)
 
 
 def stock_policy_stop(*, coupon: Coupon, now: datetime) -> bool:
@@ -82,11 +97,33 @@ def stock_policy_stop(*, coupon: Coupon, now: datetime) -> bool:
     return True
 
 
-def _add_stock(coupon: Coupon, stock: Stock, policy: StockPolicy, now: datetime) -> None:
+def _add_stock(
+    coupon: Coupon, stock: Stock, policy: StockPolicy, forecast: StockForecast | None, now: datetime
+) -> None:
     if opened := min(policy.open_reserve, stock.reserve):
         reserve_open(coupon=coupon, quantity=opened, actor=None, now=now, reason=BY_POLICY)
     elif _may_top_up(coupon, policy) and _topped_up_today(coupon, now) < policy.top_ups_a_day:
-        stock_top_up(coupon=coupon, quantity=policy.top_up, actor=None, now=now, reason=BY_POLICY)
+        quantity = policy.top_up
+        if policy.follows_forecast and forecast is not None:
+            # What came since the forecast was made is part of what it asked for.
+            quantity = min(quantity, forecast.top_up - _topped_up_since(coupon, forecast.made_at))
+        if quantity > 0:
+            stock_top_up(coupon=coupon, quantity=quantity, actor=None, now=now, reason=BY_POLICY)
+
+
+def _ends_soon(forecast: StockForecast | None, policy: StockPolicy, now: datetime) -> datetime | None:
+    if forecast is None or forecast.runs_out_at is None:
+        return None
+    if forecast.runs_out_at > now + timedelta(days=policy.warn_days) or not policy.warn_days:
+        return None
+    # Whoever has topped up as suggested has done what could be done until the next night.
+    is_topped_up = _topped_up_since(policy.coupon, forecast.made_at) >= max(forecast.top_up, 1)
+    return None if is_topped_up else forecast.runs_out_at
+
+
+def _topped_up_since(coupon: Coupon, since: datetime) -> int:
+    added = StockMovement.objects.filter(coupon=coupon, kind__in=ADDED_BY_HAND, created_at__gte=since)
+    return added.aggregate(sum=Sum("quantity"))["sum"] or 0
 
 
 def _more_can_come(coupon: Coupon, stock: Stock, policy: StockPolicy) -> bool:

@@ -19,6 +19,7 @@ from coupons.services.code_batches import code_batch_generate
 from coupons.services.gifts import gift_offer
 from coupons.services.waiting import waiting_join
 from tests import factories
+from tests.campaigns.test_variants import make_group
 from users.models import BehaviourEvent, Tag, User
 
 OURS = ("users", "coupons", "campaigns")
@@ -96,6 +97,7 @@ def full_shop(db: None) -> dict[str, Any]:
     )
     return {
         "users_user": shopper,
+        "campaigns_variantgroup": make_group(None, 0.5),
         "coupons_coupon": coupon,
         "coupons_budget": factories.make_budget(),
         "coupons_claim": claim,

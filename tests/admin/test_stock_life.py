@@ -42,7 +42,7 @@ def stored_batch(batch: ReleaseBatch, **changes: Any) -> dict[str, Any]:
     return {"id": batch.pk, "coupon": batch.coupon_id, "quantity": batch.quantity, **day_and_hour, **changes}
 
 
-POLICY = {"low_below": 5, "open_reserve": 0, "top_up": 0, "top_ups_a_day": 0}
+POLICY = {"low_below": 5, "warn_days": 2, "open_reserve": 0, "top_up": 0, "top_ups_a_day": 0}
 
 
 def test_a_batch_is_added_in_the_shops_time(superuser_client: Client, coupon: Coupon) -> None:

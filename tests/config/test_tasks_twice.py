@@ -32,8 +32,10 @@ from coupons.services.orders import order_lock
 from coupons.services.waiting import waiting_grant_due
 from tests import factories
 from tests.analytics.builders import make_order, make_population
+from tests.analytics.test_bandit_job import make_decision
 from tests.campaigns.makers import make_due_email, make_ending_claim
 from tests.campaigns.smtp import running_mail_server
+from tests.campaigns.test_variants import make_group
 from tests.concurrency.crowd import rush
 from tests.factories import LONG_AGO
 from tests.figures import Figures
@@ -183,6 +185,16 @@ def shoppers_with_habits() -> list[Any]:
     return []
 
 
+def a_stock_that_is_claimed() -> list[Any]:
+    factories.make_claim(stock=5, now=database_now() - DAY)
+    return []
+
+
+def a_decision_whose_time_is_over() -> list[Any]:
+    make_decision(make_group(None, None), database_now() - 30 * DAY)
+    return []
+
+
 def an_answer_of_last_year() -> list[Any]:
     IdempotencyRecord.objects.create(caller="user:1", key=str(uuid4()), fingerprint="f", status=201, body={})
     IdempotencyRecord.objects.update(created_at=THEN)
@@ -214,6 +226,14 @@ WORK = {
         journal=(Run, SegmentSnapshot),
         # By the second run everybody's last purchase lies a moment longer ago.
         renewed=("set_at", "expires_at", "run_id", "profile", "centroid"),
+    ),
+    "analytics.tasks.run_bandit": Work(a_decision_whose_time_is_over, (None, None), journal=(Run,)),
+    "analytics.tasks.run_stock_forecast": Work(
+        a_stock_that_is_claimed,
+        (None, None),
+        journal=(Run,),
+        # By the second run a moment less of the day is left.
+        renewed=("made_at", "claims_ahead", "claims_a_day", "redemptions_a_week", "days_of_cover", "runs_out_at"),
     ),
     "campaigns.tasks.enqueue_reminders": Work(a_claim_that_ends_soon),
     "campaigns.tasks.enqueue_waiting_notes": Work(a_shopper_who_was_granted),

@@ -10,6 +10,9 @@ from coupons.models import ClaimEntry
 from tests import factories
 
 LEDGERS = (
+    "analytics_modelpromotion",
+    "campaigns_decision",
+    "campaigns_decisionreward",
     "coupons_budgetentry",
     "coupons_claimentry",
     "coupons_redemptionentry",

@@ -1,0 +1,69 @@
+"""How often the shelves of the shop were bought from, week by week."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+from django.db.models import Count, Exists, OuterRef, Sum
+from django.db.models.functions import TruncWeek
+from numpy.typing import NDArray
+
+from config.kernel.clock import shop_zone, start_of_shop_day
+from coupons.enums import OrderState
+from coupons.models import Category, OrderLine, Product
+
+DAYS_A_WEEK = 7
+
+
+@dataclass(frozen=True, slots=True)
+class WeeklyDemand:
+    """Categories that sell something, one row each, and whole weeks from Monday on, one column each.
+
+    `purchases` counts paid orders with at least one product of the category; `money` is what these lines cost after
+    discounts, in minor units.
+    """
+
+    first_days: tuple[date, ...]
+    category_ids: NDArray[np.int64]
+    purchases: NDArray[np.float64]
+    money: NDArray[np.float64]
+
+
+def weekly_demand(*, first_monday: date, weeks: int) -> WeeklyDemand:
+    """Returns the demand of so many whole weeks.
+
+    Only a product's own category counts, not the ones above it. Categories in which nothing is on sale are left out:
+    what an import keeps there are fees, fuel and the like.
+
+    Args:
+        first_monday: of the oldest week.
+
+    Raises:
+        ValueError: it is no Monday.
+    """
+    if first_monday.weekday():
+        raise ValueError("weeks begin on Monday")
+    first_days = tuple(first_monday + timedelta(days=DAYS_A_WEEK * week) for week in range(weeks))
+    start, end = first_days[0], first_days[-1] + timedelta(days=DAYS_A_WEEK)
+    selling = Product.objects.filter(category=OuterRef("pk"), is_on_sale=True)
+    category_ids = list(Category.objects.filter(Exists(selling)).order_by("pk").values_list("pk", flat=True))
+    row_of = {category_id: row for row, category_id in enumerate(category_ids)}
+    purchases, money = np.zeros((2, len(category_ids), weeks))
+    sold = (
+        OrderLine.objects.filter(
+            order__state=OrderState.REDEEMED,
+            order__placed_at__gte=start_of_shop_day(start),
+            order__placed_at__lt=start_of_shop_day(end),
+            product__category__in=category_ids,
+        )
+        .annotate(week=TruncWeek("order__placed_at", tzinfo=shop_zone()))
+        .order_by()
+        .values_list("product__category", "week")
+        .annotate(Count("order", distinct=True), Sum("payable"))
+    )
+    for category_id, week, count, payable in sold.iterator():
+        place = row_of[category_id], (week.date() - first_monday).days // DAYS_A_WEEK
+        purchases[place], money[place] = count, payable
+    return WeeklyDemand(first_days, np.array(category_ids, dtype=np.int64), purchases, money)

@@ -1,0 +1,162 @@
+"""What live coupons saw day by day: claims, uses by age, and when there was stock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from django.db.models import Count, QuerySet, Sum
+from django.db.models.functions import TruncDate
+from numpy.typing import NDArray
+
+from config.kernel.clock import shop_date, shop_zone, start_of_shop_day
+from coupons.enums import ClaimState
+from coupons.models import Claim, Coupon, Redemption, ReleaseBatch, StockBucket, StockMovement
+from coupons.models.claim import DERIVED
+
+OPEN_STATES = (ClaimState.AVAILABLE, ClaimState.LOCKED, ClaimState.GIFTING)
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class CouponDays:
+    """Live coupons with a limit, one row each, and whole shop days before the day of `as_of`, one column each.
+
+    `counted` is false for days before the coupon opened and for those that ended without stock. `redeemed` and
+    `at_risk` are by days since the claim, `open_claims` by their age today. `arriving` is what release batches add on
+    the day of `as_of` and on each one after it.
+    """
+
+    first_day: date
+    coupons: tuple[Coupon, ...]
+    claims: Counts
+    counted: NDArray[np.bool_]
+    left: Counts
+    arriving: Counts
+    redeemed: Counts
+    at_risk: Counts
+    open_claims: Counts
+
+
+def coupon_days(*, as_of: datetime, days: int, ages: int, horizon: int) -> CouponDays:
+    """Reads what a forecast of stock is made from; nothing that happened at `as_of` or later is looked at.
+
+    Stock is what is left now, and so are open claims: whoever asks about the past gets the present's.
+
+    Args:
+        days: how many days back.
+        ages: for how many days after a claim its use is followed.
+        horizon: how many days ahead batches are looked for.
+    """
+    coupons = tuple(Coupon.objects.live(as_of).filter(stock__is_unlimited=False).order_by("pk"))
+    rows = {coupon.pk: row for row, coupon in enumerate(coupons)}
+    today = shop_date(as_of)
+    first_day = today - timedelta(days=days)
+    claims = _by_day(_claims(rows, first_day, as_of), "claimed_at", Count("pk"), rows, first_day, days + 1)
+    moved = _by_day(
+        StockMovement.objects.filter(coupon_id__in=rows, created_at__gte=start_of_shop_day(first_day)),
+        "created_at", Sum("quantity"), rows, first_day, days + 1,
+    )  # fmt: skip
+    left = _by_coupon(
+        StockBucket.objects.filter(coupon_id__in=rows).values_list("coupon_id").annotate(Sum("remaining")), rows
+    )
+    redeemed, at_risk, open_claims = _by_age(rows, today, as_of, ages)
+    return CouponDays(
+        first_day=first_day,
+        coupons=coupons,
+        claims=claims[:, :-1],
+        counted=_counted(coupons, claims, moved, left, first_day),
+        left=left,
+        arriving=_arriving(rows, as_of, today, horizon),
+        redeemed=redeemed,
+        at_risk=at_risk,
+        open_claims=open_claims,
+    )
+
+
+def _claims(rows: Iterable[int], first_day: date, as_of: datetime) -> QuerySet[Claim]:
+    # A gift's and a rest's claim take no stock: they came from another one.
+    return Claim.objects.filter(
+        coupon_id__in=rows, claimed_at__gte=start_of_shop_day(first_day), claimed_at__lt=as_of
+    ).exclude(channel__in=DERIVED)
+
+
+def _by_day(found: QuerySet[Any], moment: str, figure: Any, rows: dict[int, int], first_day: date, days: int) -> Counts:
+    counts = np.zeros((len(rows), days), dtype=np.int64)
+    by_day = found.annotate(day=TruncDate(moment, tzinfo=shop_zone())).order_by().values_list("coupon_id", "day")
+    for coupon_id, day, number in by_day.annotate(figure=figure).iterator():
+        if 0 <= (day - first_day).days < days:
+            counts[rows[coupon_id], (day - first_day).days] = number
+    return counts
+
+
+def _by_coupon(found: Any, rows: dict[int, int]) -> Counts:
+    counts = np.zeros(len(rows), dtype=np.int64)
+    for coupon_id, number in found.order_by():
+        counts[rows[coupon_id]] = number
+    return counts
+
+
+def _counted(
+    coupons: tuple[Coupon, ...], claims: Counts, moved: Counts, left: Counts, first_day: date
+) -> NDArray[np.bool_]:
+    """Returns which days say what shoppers wanted.
+
+    The stock at the end of each day is reckoned back from today's. A little inexact is fine here, because what was
+    revoked or withdrawn and claimed again within a day moves only whether that day counts.
+    """
+    days = claims.shape[1] - 1
+    changes = moved - claims
+    later = np.cumsum(changes[:, ::-1], axis=1)[:, ::-1]
+    stock_at_end = left[:, None] - later[:, 1:]
+    opened = np.array([(shop_date(coupon.claim_starts_at) - first_day).days for coupon in coupons], dtype=np.int64)
+    # The day on which it opened is no whole one, but of a young coupon it is all that is known.
+    return (stock_at_end > 0) & (np.arange(days) >= opened.reshape(-1, 1))
+
+
+def _arriving(rows: dict[int, int], as_of: datetime, today: date, horizon: int) -> Counts:
+    counts = np.zeros((len(rows), horizon), dtype=np.int64)
+    batches = ReleaseBatch.objects.filter(
+        coupon_id__in=rows, opened_at=None, opens_at__lt=start_of_shop_day(today + timedelta(days=horizon))
+    )
+    for coupon_id, opens_at, quantity in batches.values_list("coupon_id", "opens_at", "quantity"):
+        # One that is overdue opens within the minute.
+        counts[rows[coupon_id], max(0, (shop_date(opens_at) - today).days)] += quantity
+    return counts
+
+
+def _by_age(rows: dict[int, int], today: date, as_of: datetime, ages: int) -> tuple[Counts, Counts, Counts]:
+    redeemed, at_risk, open_claims = np.zeros((3, len(rows), ages), dtype=np.int64)
+    first_day = today - timedelta(days=ages - 1)
+    made = Claim.objects.filter(
+        coupon_id__in=rows, claimed_at__gte=start_of_shop_day(first_day), claimed_at__lt=as_of
+    ).annotate(day=TruncDate("claimed_at", tzinfo=shop_zone()))
+    by_day = made.order_by().values_list("coupon_id", "day")
+    cohorts = np.zeros((len(rows), ages), dtype=np.int64)
+    for coupon_id, day, count in by_day.annotate(Count("pk")).iterator():
+        cohorts[rows[coupon_id], (today - day).days] = count
+    for coupon_id, day, count in by_day.filter(state__in=OPEN_STATES).annotate(Count("pk")).iterator():
+        open_claims[rows[coupon_id], (today - day).days] = count
+    for old in range(1, ages):
+        # Claims made so many days ago have been seen through every day of age up to yesterday's.
+        at_risk[:, :old] += cohorts[:, old, None]
+    used = (
+        Redemption.objects.filter(claim__in=made, redeemed_at__lt=as_of)
+        .annotate(made_on=TruncDate("claim__claimed_at", tzinfo=shop_zone()))
+        .annotate(used_on=TruncDate("redeemed_at", tzinfo=shop_zone()))
+        .order_by()
+        .values_list("coupon_id", "made_on", "used_on")
+        .annotate(Count("claim", distinct=True))
+    )
+    for coupon_id, made_on, used_on, count in used.iterator():
+        old, age = (today - made_on).days, max(0, (used_on - made_on).days)
+        if age >= old:
+            continue
+        redeemed[rows[coupon_id], age] += count
+        # Used is used: from the next day of age on they are no longer at risk.
+        at_risk[rows[coupon_id], age + 1 : old] -= count
+    # One that was used, refunded and used again counts twice; it must not make room for less than nobody.
+    return redeemed, np.maximum(at_risk, redeemed), open_claims

@@ -1,0 +1,38 @@
+"""What the coupons of variant groups brought in so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Avg, Count, Q
+
+from campaigns.models import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class VariantFigures:
+    """Counts of one coupon of a group; `mean_reward` is None before the first outcome was measured."""
+
+    decisions: int = 0
+    measured: int = 0
+    clicked: int = 0
+    redeemed: int = 0
+    mean_reward: float | None = None
+
+
+def variant_figures(group_ids: Iterable[int]) -> dict[tuple[int, int], VariantFigures]:
+    """Returns the figures by group and coupon id; one query."""
+    rows = (
+        Decision.objects.filter(group_id__in=list(group_ids))
+        .order_by()
+        .values_list("group_id", "coupon_id")
+        .annotate(
+            decisions=Count("pk"),
+            measured=Count("outcome"),
+            clicked=Count("outcome", filter=Q(outcome__clicked=True)),
+            redeemed=Count("outcome", filter=Q(outcome__redeemed=True)),
+            mean_reward=Avg("outcome__reward"),
+        )
+    )
+    return {(group_id, coupon_id): VariantFigures(*figures) for group_id, coupon_id, *figures in rows}

@@ -1,0 +1,220 @@
+"""The nightly forecast of stock: what it reads, what it hands down, and what comes of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from analytics.enums import RunState
+from analytics.errors import RunInProgress
+from analytics.jobs import stock_forecast
+from analytics.jobs.exclusive import exclusively
+from analytics.jobs.stock_forecast import run_stock_forecast
+from analytics.models import Run
+from analytics.selectors.stock_history import coupon_days
+from config.kernel.clock import database_now, end_of_shop_day
+from coupons.models import Claim, Coupon, ReleaseBatch, Stock, StockForecast
+from coupons.services.stock import stock_top_up
+from tests import factories
+from tests.analytics.builders import make_claim_at, make_order, make_redemption
+from users.models import User
+
+NOW = factories.NOW
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+def claim_each_day(coupon: Coupon, *, number: int = 5, days: int = 28, before: datetime = NOW) -> list[Claim]:
+    """So many claims on each of the last days, today not among them; the stock is left as it is."""
+    shoppers = [factories.make_shopper() for _number in range(number)]
+    return [make_claim_at(shopper, coupon, before - day * DAY) for day in range(1, days + 1) for shopper in shoppers]
+
+
+def seen(coupon: Coupon, **fields: Any) -> Any:
+    return coupon_days(as_of=NOW, **{"days": 28, "ages": 10, "horizon": 14, **fields})
+
+
+@pytest.mark.django_db
+class TestWhatItReads:
+    def test_claims_by_shop_day_and_stock(self) -> None:
+        coupon = factories.make_coupon(stock=40, limit_per_shopper=100)
+        claim_each_day(coupon, number=2, days=3)
+
+        days = seen(coupon)
+        assert days.coupons == (coupon,)
+        assert days.claims[0].tolist() == [0] * 25 + [2, 2, 2]
+        assert days.left.tolist() == [40]
+        assert days.counted.all()
+
+    def test_derived_claims_take_no_stock(self) -> None:
+        coupon = factories.make_coupon(limit_per_shopper=100)
+        claims = claim_each_day(coupon, number=2, days=1)
+        Claim.objects.filter(pk=claims[0].pk).update(channel="gift", ordinal=None, source=claims[1])
+
+        assert seen(coupon).claims.sum() == 1
+
+    def test_days_without_stock_and_before_the_start_do_not_count(self) -> None:
+        coupon = factories.make_coupon(stock=20, limit_per_shopper=100, claim_starts_at=NOW - 10 * DAY)
+        claim_each_day(coupon, number=2, days=5)
+        # Topped up this morning: until then nothing was left.
+        Stock.objects.filter(coupon=coupon).update(released=30)
+        stock_top_up(coupon=coupon, quantity=20, actor=None, now=NOW - HOUR)
+        coupon.stock_buckets.update(remaining=20)
+
+        counted = seen(coupon).counted[0].tolist()
+        assert not any(counted[:18])
+        assert counted[-1] is False
+        assert counted[-2] is True
+
+    def test_uses_by_age(self) -> None:
+        coupon = factories.make_coupon(limit_per_shopper=100)
+        used, open_one = claim_each_day(coupon, number=2, days=1, before=NOW - 4 * DAY)
+        order = make_order(used.shopper, NOW - 3 * DAY)
+        make_redemption(used, order, amount=10_00)
+        Claim.objects.filter(pk=used.pk).update(state="redeemed", order=order)
+
+        days = seen(coupon)
+        # Made five days ago; one was used two days later, and both were at risk until then.
+        assert days.redeemed[0].tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 0, 0]
+        assert days.at_risk[0].tolist() == [2, 2, 2, 1, 1, 0, 0, 0, 0, 0]
+        assert days.open_claims[0].tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+        assert open_one.state == "available"
+
+    def test_batches_arrive_on_their_days(self) -> None:
+        coupon = factories.make_coupon()
+        ReleaseBatch.objects.create(coupon=coupon, opens_at=NOW + 2 * DAY, quantity=7)
+        ReleaseBatch.objects.create(coupon=coupon, opens_at=NOW - DAY, quantity=3)
+        ReleaseBatch.objects.create(coupon=coupon, opens_at=NOW - 2 * DAY, quantity=9, opened_at=NOW)
+
+        assert seen(coupon).arriving[0].tolist() == [3, 0, 7, *[0] * 11]
+
+    @pytest.mark.parametrize("fields", [{"stock": None}, {"state": "paused"}, {"state": "ended"}, {"state": "draft"}])
+    def test_only_live_coupons_with_a_limit(self, fields: dict[str, Any]) -> None:
+        factories.make_coupon(**fields)
+
+        assert coupon_days(as_of=NOW, days=28, ages=10, horizon=14).coupons == ()
+
+    def test_nothing_after_the_cut_off(self) -> None:
+        coupon = factories.make_coupon(limit_per_shopper=100)
+        claims = claim_each_day(coupon, number=2)
+        before = seen(coupon)
+        for claim in claims[:6]:
+            make_claim_at(claim.shopper, coupon, NOW)
+            make_redemption(claim, make_order(claim.shopper, NOW), amount=10_00)
+
+        after = seen(coupon)
+        assert (after.claims == before.claims).all()
+        assert (after.redeemed == before.redeemed).all()
+        assert (after.at_risk == before.at_risk).all()
+        # Control: a moment later they are seen.
+        later = coupon_days(as_of=NOW + DAY, days=28, ages=10, horizon=14)
+        assert later.claims.sum() != before.claims.sum()
+
+
+@pytest.mark.django_db
+class TestARun:
+    def test_hands_down_what_a_steady_coupon_needs(self) -> None:
+        coupon = factories.make_coupon(stock=20, limit_per_shopper=100)
+        claim_each_day(coupon, days=56)
+        run = run_stock_forecast(now=NOW)
+
+        forecast = StockForecast.objects.get()
+        assert (run.state, run.metrics["coupons"], run.metrics["running_out"]) == (RunState.PUBLISHED, 1, 1)
+        assert forecast.claims_a_day == pytest.approx(5, abs=0.2)
+        # Half of today is over: 2.5 then, and 5 on each day after it.
+        assert forecast.days_of_cover == pytest.approx(4, abs=0.1)
+        assert forecast.runs_out_at == pytest.approx(NOW + 4 * DAY, abs=3 * HOUR)
+        assert forecast.top_up == pytest.approx(13.5 * 5 - 20, abs=2)
+        assert sum(batch["quantity"] for batch in forecast.batches) == forecast.top_up
+        assert len(forecast.claims_past) == len(forecast.claims_ahead) == 28
+        assert forecast.claims_past == [5] * 28
+
+    def test_asks_for_nothing_beyond_the_end_of_the_coupon(self) -> None:
+        ends_at = end_of_shop_day(NOW.date() + 2 * DAY)
+        coupon = factories.make_coupon(stock=20, limit_per_shopper=100, claim_ends_at=ends_at)
+        claim_each_day(coupon)
+        run_stock_forecast(now=NOW)
+
+        forecast = StockForecast.objects.get()
+        assert (forecast.days_of_cover, forecast.top_up) == (None, 0)
+        assert sum(forecast.claims_ahead) == pytest.approx(12.5, abs=1)
+
+    def test_replaces_what_was_there(self) -> None:
+        coupon, other = factories.make_coupon(), factories.make_coupon()
+        run_stock_forecast(now=NOW)
+        Coupon.objects.filter(pk=other.pk).update(status="ended")
+        run_stock_forecast(now=NOW + DAY)
+
+        assert list(StockForecast.objects.values_list("coupon_id", "made_at")) == [(coupon.pk, NOW + DAY)]
+
+    def test_of_an_empty_shop_publishes_nothing(self) -> None:
+        assert run_stock_forecast(now=NOW).metrics["coupons"] == 0
+
+    def test_beside_another_one_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with exclusively("forecast"):
+            pass
+        monkeypatch.setattr(stock_forecast, "exclusively", _taken)
+        with pytest.raises(RunInProgress):
+            run_stock_forecast(now=NOW)
+        assert not Run.objects.exists()
+
+    def test_that_breaks_leaves_last_nights(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        factories.make_coupon()
+        run_stock_forecast(now=NOW)
+        monkeypatch.setattr(stock_forecast, "plan_stock", _break)
+        with pytest.raises(RuntimeError):
+            run_stock_forecast(now=NOW + DAY)
+
+        assert StockForecast.objects.get().made_at == NOW
+        assert Run.objects.first().state == RunState.FAILED  # type: ignore[union-attr]
+
+
+def _taken(_name: str) -> Any:
+    raise RunInProgress
+
+
+def _break(**_arguments: Any) -> Any:
+    raise RuntimeError("broken")
+
+
+@pytest.mark.django_db
+class TestTheCouponsPage:
+    @pytest.fixture
+    def marketer(self, client: Client) -> User:
+        marketer = factories.make_marketer()
+        client.force_login(marketer)
+        return marketer
+
+    def page(self, client: Client, coupon: Coupon) -> str:
+        return client.get(reverse("admin:coupons_coupon_change", args=[coupon.pk])).content.decode()
+
+    def test_shows_the_forecast_and_fills_the_top_up(self, client: Client, marketer: User) -> None:
+        now = database_now()
+        coupon = factories.make_coupon(stock=20, limit_per_shopper=100)
+        claim_each_day(coupon, before=now)
+        run_stock_forecast(now=now)
+        suggested = StockForecast.objects.get().top_up
+
+        page = self.page(client, coupon)
+        assert "Days of cover" in page
+        assert "Top up as forecast" in page
+        path = reverse("admin:coupons_coupon_top_up_suggested", args=[coupon.pk])
+        dialog = client.get(path).content.decode()
+        assert f'value="{suggested}"' in dialog
+
+        client.post(path, {"quantity": suggested, "reason": "forecast", "_form_submitted": "true"})
+        assert Stock.objects.get(coupon=coupon).remaining() == 20 + suggested
+
+    def test_says_nothing_without_a_forecast_in_force(self, client: Client, marketer: User) -> None:
+        coupon = factories.make_coupon(stock=20, limit_per_shopper=100)
+        claim_each_day(coupon, before=database_now() - 2 * DAY)
+        assert "Days of cover" not in self.page(client, coupon)
+
+        run_stock_forecast(now=database_now() - 2 * DAY)
+        page = self.page(client, coupon)
+        assert "Days of cover" not in page
+        assert "Top up as forecast" not in page
