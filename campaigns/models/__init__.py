@@ -1,5 +1,6 @@
 from campaigns.models.campaign import Campaign, CampaignCoupon, CampaignRecipient
+from campaigns.models.exposure import Exposure
 from campaigns.models.grant import Grant
 from campaigns.models.message import Message
 
-__all__ = ["Campaign", "CampaignCoupon", "CampaignRecipient", "Grant", "Message"]
+__all__ = ["Campaign", "CampaignCoupon", "CampaignRecipient", "Exposure", "Grant", "Message"]

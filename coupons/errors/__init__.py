@@ -40,6 +40,7 @@ from coupons.errors.red_packets import (
 )
 from coupons.errors.running import (
     BenefitIncomplete,
+    HoldoutFixed,
     NoStock,
     NothingToUse,
     StockTooSmall,
@@ -86,6 +87,7 @@ __all__ = [
     "GiftInvalid",
     "GiftLimitReached",
     "GiftRefused",
+    "HoldoutFixed",
     "LimitReached",
     "LotteryCalledOff",
     "LotteryEnded",
