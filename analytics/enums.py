@@ -33,6 +33,9 @@ class RunReason(TextChoices):
     NO_GROUPS = "no_groups", _("Every grouping had a part that was too small.")
     UNSTABLE = "unstable", _("The groups were not separated, or did not come back on resamples.")
     SHRUNK = "shrunk", _("Far fewer shoppers than last night: data seems to be missing.")
+    NO_BUDGET = "no_budget", _("Neither the plan nor its campaign has a budget.")
+    NOTHING_TO_GIVE = "nothing_to_give", _("The campaign has no coupon for allocated shoppers, or it is over.")
+    FLOORS_TOO_DEAR = "floors_too_dear", _("The budget is too small for the floors.")
     INTERRUPTED = "interrupted", _("Interrupted before it finished.")
 
 

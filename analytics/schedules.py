@@ -7,4 +7,9 @@ SCHEDULE = {
         "task": "analytics.tasks.run_segmentation",
         "schedule": crontab(hour=3, minute=10),
     },
+    # After the segments, whose floors it keeps.
+    "allocate coupons": {
+        "task": "analytics.tasks.run_allocations",
+        "schedule": crontab(hour=4, minute=10),
+    },
 }

@@ -64,6 +64,12 @@ GROUPS: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         _("Decisions"),
         (
             Entry(_("Segments"), "scatter_plot", "admin:analytics_segment_changelist", ("analytics.view_segment",)),
+            Entry(
+                _("Allocation plans"),
+                "balance",
+                "admin:analytics_allocationplan_changelist",
+                ("analytics.view_allocationplan",),
+            ),
             Entry(_("Nightly runs"), "model_training", "admin:analytics_run_changelist", ("analytics.view_run",)),
         ),
     ),

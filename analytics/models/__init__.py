@@ -1,5 +1,6 @@
+from analytics.models.allocation_plan import AllocationPlan
 from analytics.models.model_version import ModelPromotion, ModelVersion
 from analytics.models.run import Run
 from analytics.models.segment import Segment, SegmentSnapshot
 
-__all__ = ["ModelPromotion", "ModelVersion", "Run", "Segment", "SegmentSnapshot"]
+__all__ = ["AllocationPlan", "ModelPromotion", "ModelVersion", "Run", "Segment", "SegmentSnapshot"]
