@@ -20,4 +20,9 @@ SCHEDULE = {
         "task": "analytics.tasks.run_bandit",
         "schedule": crontab(hour=5, minute=10),
     },
+    # After the segments, whose floors it keeps.
+    "allocate coupons": {
+        "task": "analytics.tasks.run_allocations",
+        "schedule": crontab(hour=4, minute=10),
+    },
 }

@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 
 from analytics.errors import RunInProgress
-from analytics.jobs import bandit, segmentation, stock_forecast
+from analytics.jobs import allocation, bandit, segmentation, stock_forecast
 from analytics.services.fairness import fairness_watch
 from config.kernel.clock import database_now
 
@@ -45,4 +45,14 @@ def run_bandit() -> int | None:
         return bandit.run_bandit(now=database_now()).pk
     except RunInProgress:
         logger.warning("the bandit is running already")
+        return None
+
+
+@shared_task
+def run_allocations() -> int | None:
+    """Sets coupons aside for shoppers; returns for how many plans, or None when another run has not finished."""
+    try:
+        return len(allocation.run_allocations(now=database_now()))
+    except RunInProgress:
+        logger.warning("allocation is running already")
         return None

@@ -40,6 +40,14 @@ class CouponNotReady(DomainError):
     message = _("%(title)s: %(why)s")
 
 
+class HoldoutTooLate(DomainError):
+    code = "holdout_too_late"
+    message = _(
+        "All coupons of this campaign were published before it, or come off by themselves: nobody can be held out from "
+        "them. Add a draft, or set the holdout to 0."
+    )
+
+
 class WrongGrantState(DomainError):
     """Data: `state`."""
 

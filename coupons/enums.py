@@ -79,6 +79,7 @@ class AudienceKind(TextChoices):
     EVERYONE = "everyone", _("Everyone")
     NEW_SHOPPERS = "new_shoppers", _("Shoppers without an order")
     TAGGED = "tagged", _("Shoppers with a tag")
+    ALLOCATED = "allocated", _("Shoppers it was allocated to")
 
 
 class ScopeMode(TextChoices):

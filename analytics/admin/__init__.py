@@ -1,6 +1,13 @@
+from analytics.admin.allocation_plan import AllocationPlanAdmin
 from analytics.admin.fairness import FairnessSnapshotAdmin
 from analytics.admin.model_version import ModelVersionAdmin
 from analytics.admin.run import RunAdmin
 from analytics.admin.segment import SegmentAdmin
 
-__all__ = ["FairnessSnapshotAdmin", "ModelVersionAdmin", "RunAdmin", "SegmentAdmin"]
+__all__ = [
+    "AllocationPlanAdmin",
+    "FairnessSnapshotAdmin",
+    "ModelVersionAdmin",
+    "RunAdmin",
+    "SegmentAdmin",
+]

@@ -25,8 +25,8 @@ class Figure:
     beside: str = ""
 
 
-# Takes a seed and a function to whom it tells how far it is.
-Evaluation = Callable[[int, Callable[[str], None]], Sequence[Figure]]
+# Takes a seed and a function to whom it tells how far it is; one that is judged on a file, its path as `data` too.
+Evaluation = Callable[..., Sequence[Figure]]
 
 
 def as_table(figures: Sequence[Figure]) -> str:

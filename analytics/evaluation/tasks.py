@@ -10,6 +10,8 @@ from analytics.evaluation.figures import Evaluation
 TASKS: dict[str, str] = {
     "forecast": "analytics.evaluation.forecast",
     "segments": "analytics.evaluation.segments",
+    "uplift": "analytics.evaluation.uplift",
+    "allocation": "analytics.evaluation.allocation",
 }
 
 

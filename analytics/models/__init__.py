@@ -1,6 +1,15 @@
+from analytics.models.allocation_plan import AllocationPlan
 from analytics.models.fairness import FairnessSnapshot
 from analytics.models.model_version import ModelPromotion, ModelVersion
 from analytics.models.run import Run
 from analytics.models.segment import Segment, SegmentSnapshot
 
-__all__ = ["FairnessSnapshot", "ModelPromotion", "ModelVersion", "Run", "Segment", "SegmentSnapshot"]
+__all__ = [
+    "AllocationPlan",
+    "FairnessSnapshot",
+    "ModelPromotion",
+    "ModelVersion",
+    "Run",
+    "Segment",
+    "SegmentSnapshot",
+]

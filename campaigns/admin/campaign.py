@@ -26,6 +26,7 @@ from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign, CampaignCoupon
 from campaigns.selectors.campaign_figures import campaign_figures
 from campaigns.services.campaigns import campaign_end, campaign_pause, campaign_publish, campaign_resume
+from campaigns.services.holdouts import campaign_hold_out_later
 from config.kernel.admin_filters import ShopDaysFilter
 from config.kernel.admin_history import HistoryModelAdmin
 from config.kernel.admin_tools import (
@@ -56,18 +57,38 @@ ACTIONS_OF_STATUS = {
 }
 
 
+HOLDOUT_HINT = _(
+    "So many of a hundred shoppers, drawn by lot, get none of the coupons that are published with the campaign. What "
+    "the others bring more than they do is what the campaign earned. Empty: 10 when all its coupons are for chosen "
+    "shoppers, otherwise 0. At most 50, and fixed once the campaign is published."
+)
+
+
 class CampaignForm(forms.ModelForm):
     starts_at = StartMomentField(label=_("Starts"), widget=UnfoldAdminSplitDateTimeWidget)
     ends_at = EndMomentField(label=_("Ends"), widget=UnfoldAdminSplitDateTimeWidget, help_text=WHOLE_DAY_HINT)
 
     class Meta:
         model = Campaign
-        fields = ("title_zh", "title_en", "description_zh", "description_en", "key", "kind", "starts_at", "ends_at")
+        fields = (
+            "title_zh",
+            "title_en",
+            "description_zh",
+            "description_en",
+            "key",
+            "kind",
+            "starts_at",
+            "ends_at",
+            "holdout_percent",
+        )
         widgets = {
             "description_zh": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
             "description_en": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         }
-        help_texts = {"key": _("A short name for addresses and reports: letters, digits and hyphens.")}
+        help_texts = {
+            "key": _("A short name for addresses and reports: letters, digits and hyphens."),
+            "holdout_percent": HOLDOUT_HINT,
+        }
 
 
 class CampaignCouponFormSet(DistinctRowsFormSet):
@@ -156,7 +177,17 @@ class CampaignAdmin(HistoryModelAdmin):
             (_("What it is"), {"fields": words}),
             (_("When it runs"), {"fields": ["starts_at", "ends_at"]}),
             *([] if obj is None else [(_("What came of it"), {"fields": ["show_report"]})]),
+            (_("What it earns"), {"fields": ["holdout_percent"]}),
         ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> tuple[str, ...]:
+        # Another split would mix those who had the coupon with those who had not.
+        is_fixed = obj is not None and obj.status != CampaignStatus.DRAFT
+        return (*self.readonly_fields, "holdout_percent") if is_fixed else self.readonly_fields
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        campaign_hold_out_later(campaign=form.instance)
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Campaign | None = None) -> dict[str, Any]:
         return {} if obj else dict(self.prepopulated_fields)

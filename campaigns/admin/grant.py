@@ -67,6 +67,7 @@ WHY_REFUSED: dict[str, Any] = {
     "shopper": _("had claimed it as often as allowed"),
     "shopper_day": _("had claimed it as often as allowed on that day"),
     "tag_needed": _("lacked the tag that the coupon asks for"),
+    "not_selected": _("were not chosen for it, or are held out to measure what it earns"),
     "new_shoppers_only": _("had ordered before; the coupon is for new shoppers"),
     "account_closed": _("had closed their account"),
 }

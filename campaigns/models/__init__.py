@@ -1,5 +1,6 @@
 from campaigns.models.campaign import Campaign, CampaignCoupon, CampaignRecipient
 from campaigns.models.decision import Decision, DecisionReward, VariantArm, VariantGroup
+from campaigns.models.exposure import Exposure
 from campaigns.models.grant import Grant
 from campaigns.models.message import Message
 
@@ -9,6 +10,7 @@ __all__ = [
     "CampaignRecipient",
     "Decision",
     "DecisionReward",
+    "Exposure",
     "Grant",
     "Message",
     "VariantArm",

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +13,8 @@ from campaigns.enums import CampaignKind, CampaignStatus
 from config.kernel.bilingual import in_active_language
 from config.kernel.ids import uuid7
 from coupons.models import Budget, Coupon
+
+MOST_HELD_OUT = 50
 
 
 class CampaignQuerySet(models.QuerySet["Campaign"]):
@@ -39,6 +42,13 @@ class Campaign(models.Model):
         Coupon, verbose_name=_("coupons"), through="CampaignCoupon", related_name="campaigns"
     )
 
+    # None until it is published: as many as its audience asks for, see `campaigns.services.holdouts`.
+    holdout_percent = models.PositiveSmallIntegerField(
+        _("holdout, %"), null=True, blank=True, validators=[MaxValueValidator(MOST_HELD_OUT)]
+    )
+    # Splits the shoppers, independently of every other campaign's; drawn when it is published.
+    holdout_salt = models.CharField(max_length=40, blank=True, editable=False)
+
     # What all its coupons together may discount; `campaigns.services` puts the budget on every one of them.
     budget = models.OneToOneField(
         Budget, verbose_name=_("budget"), on_delete=models.PROTECT, null=True, blank=True, related_name="campaign"
@@ -57,6 +67,11 @@ class Campaign(models.Model):
                 condition=Q(ends_at__gt=F("starts_at")),
                 name="campaigns_campaign_window",
                 violation_error_message=_("A campaign must end after it starts."),
+            ),
+            models.CheckConstraint(
+                condition=Q(holdout_percent=None) | Q(holdout_percent__lte=MOST_HELD_OUT),
+                name="campaigns_campaign_holdout",
+                violation_error_message=_("At most half of the shoppers can be held out."),
             ),
         ]
         indexes = [models.Index(fields=["status", "starts_at"], name="campaigns_campaign_open")]

@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from campaigns.enums import CampaignStatus
 from campaigns.errors import CampaignEmpty, CampaignOver, CouponNotReady, CouponOutsideCampaign, WrongCampaignState
 from campaigns.models import Campaign, CampaignCoupon
+from campaigns.services.holdouts import campaign_hold_out
 from config.kernel.errors import DomainError
 from config.kernel.history import set_history
 from config.kernel.locks import busy_when_locked
@@ -30,6 +31,7 @@ def campaign_publish(*, campaign: Campaign, actor: User, now: datetime) -> Campa
         CampaignEmpty: it has no coupon that could still be claimed.
         CouponOutsideCampaign: a coupon could be claimed before the campaign starts or after it ends.
         CouponNotReady: a draft coupon was refused; says which one and why.
+        HoldoutTooLate: shoppers are to be held out, and none of its coupons is a draft any more.
     """
     with busy_when_locked(), transaction.atomic():
         campaign = _lock(campaign)
@@ -40,6 +42,7 @@ def campaign_publish(*, campaign: Campaign, actor: User, now: datetime) -> Campa
         if not coupons:
             raise CampaignEmpty
         _refuse_coupons_outside(campaign, coupons)
+        campaign_hold_out(campaign=campaign, coupons=coupons)
         for coupon in coupons:
             if coupon.status == CouponStatus.DRAFT:
                 _publish_coupon(coupon, actor, now)
@@ -147,5 +150,5 @@ def _move_coupons(coupons: QuerySet[Coupon], service: Callable[..., Coupon], act
 def _set_status(campaign: Campaign, status: CampaignStatus, actor: User, word: str) -> Campaign:
     campaign.status = status
     set_history(campaign, actor=actor, reason=word)
-    campaign.save(update_fields=["status"])
+    campaign.save(update_fields=["status", "holdout_percent", "holdout_salt"])
     return campaign

@@ -16,14 +16,16 @@ from campaigns.errors import NotForGrant, WrongGrantState
 from campaigns.models import Grant
 from campaigns.models.grant import OPEN_STATES
 from campaigns.selectors.grants import grant_audience, grant_next_shoppers, last_shopper
+from campaigns.services.exposures import coupon_exposures_log
 from config.kernel.errors import Busy, DomainError
 from config.kernel.history import set_history
 from config.kernel.locks import busy_when_locked
 from config.kernel.waking import wake_on_commit
 from coupons.enums import AudienceKind, ClaimChannel, CouponState
 from coupons.errors import Ended, LimitReached, NotEligible, NotStarted, Paused, SoldOut, TermsNeeded
+from coupons.holdouts import is_held_out
 from coupons.models import Claim, Coupon
-from coupons.selectors.audience import can_be_granted
+from coupons.selectors.audience import can_be_granted, meant_for
 from coupons.services.bulk_claims import claims_create_many
 from users.models import User
 
@@ -241,6 +243,7 @@ def _chunk(grant_id: int, now: datetime, chunk_size: int) -> int | None:
             return None
         outcomes = claims_create_many(coupon_id=grant.coupon_id, shoppers=shoppers, channel=ClaimChannel.GRANT, now=now)
         tally = _count(outcomes)
+        _log_exposures(grant.coupon, shoppers[: tally.seen], outcomes, now)
         if tally.seen:
             grant.cursor = shoppers[tally.seen - 1]
         grant.seen += tally.seen
@@ -293,6 +296,19 @@ def _concerns_everybody(refusal: DomainError) -> bool:
             return bool(refusal.data["scope"] == "day")
         case _:
             return False
+
+
+def _log_exposures(
+    coupon: Coupon, shoppers: Sequence[int], outcomes: Sequence[Claim | DomainError], now: datetime
+) -> None:
+    """Logs who got the coupon, and who would have got it but for the holdout."""
+    if not coupon.holdout_below:
+        return
+    granted = [shopper for shopper, outcome in zip(shoppers, outcomes, strict=False) if isinstance(outcome, Claim)]
+    held_out = [shopper for shopper in shoppers if is_held_out(coupon, shopper)]
+    missed = User.objects.filter(meant_for(coupon, now), pk__in=held_out, is_active=True)
+    exposed = [*granted, *missed.values_list("pk", flat=True)]
+    coupon_exposures_log(coupon=coupon, shopper_ids=exposed, now=now)
 
 
 def _fail(grant_id: int) -> None:

@@ -41,6 +41,7 @@ from coupons.errors.red_packets import (
 )
 from coupons.errors.running import (
     BenefitIncomplete,
+    HoldoutFixed,
     NoStock,
     NothingToUse,
     StockTooSmall,
@@ -88,6 +89,7 @@ __all__ = [
     "GiftInvalid",
     "GiftLimitReached",
     "GiftRefused",
+    "HoldoutFixed",
     "LimitReached",
     "LotteryCalledOff",
     "LotteryEnded",

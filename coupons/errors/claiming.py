@@ -59,7 +59,11 @@ class TicketLost(DomainError):
 
 
 class NotEligible(DomainError):
-    """Data: `reason` (`new_shoppers_only`, `tag_needed`, `code_needed`, `not_claimable` or `account_closed`)."""
+    """Data: `reason`.
+
+    One of `new_shoppers_only`, `tag_needed`, `not_selected`, `code_needed`, `not_claimable` and `account_closed`. A
+    shopper of a holdout is `not_selected`, like one to whom the coupon was not allocated.
+    """
 
     code = "not_eligible"
     message = _("This coupon is not meant for your account.")
@@ -69,6 +73,7 @@ class NotEligible(DomainError):
         sentences = {
             "new_shoppers_only": _("This coupon is for shoppers who have not ordered yet."),
             "tag_needed": _("This coupon is for selected shoppers only."),
+            "not_selected": _("This coupon is for selected shoppers only."),
             "code_needed": _("This coupon needs a code."),
             "not_claimable": _("This coupon is not handed out here."),
             "account_closed": _("This account can no longer claim coupons."),

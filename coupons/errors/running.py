@@ -34,6 +34,11 @@ class NoStock(DomainError):
     message = _("Say how many coupons there are before publishing.")
 
 
+class HoldoutFixed(DomainError):
+    code = "holdout_fixed"
+    message = _("Nobody can be held out from a coupon that was published: some shoppers may have it already.")
+
+
 class StockTooSmall(DomainError):
     """Data: `remaining` or `reserve`."""
 

@@ -1,3 +1,4 @@
+from coupons.models.allocation import Allocation
 from coupons.models.budget import Budget, BudgetEntry
 from coupons.models.catalogue import Category, Product
 from coupons.models.claim import Claim, ClaimCounter, ClaimEntry
@@ -21,6 +22,7 @@ from coupons.models.tier import Tier
 from coupons.models.waiting import WaitingEntry
 
 __all__ = [
+    "Allocation",
     "Budget",
     "BudgetEntry",
     "Category",

@@ -169,6 +169,9 @@ class Coupon(models.Model):
     handout = models.CharField(_("handed out"), max_length=12, choices=Handout, default=Handout.SHOWCASE)
     audience = models.CharField(_("audience"), max_length=16, choices=AudienceKind, default=AudienceKind.EVERYONE)
     audience_tag = models.CharField(_("tag"), max_length=64, blank=True)
+    # Lots below it are the holdout's; a campaign sets both when it is published. Empty: nobody is held out.
+    holdout_salt = models.CharField(max_length=40, blank=True, editable=False)
+    holdout_below = models.CharField(max_length=16, blank=True, editable=False)
     claim_starts_at = models.DateTimeField(_("claiming starts"))
     claim_ends_at = models.DateTimeField(_("claiming ends"))
     limit_per_shopper = models.PositiveIntegerField(_("limit per shopper"), default=1)
@@ -263,6 +266,11 @@ class Coupon(models.Model):
                 condition=~Q(audience=AudienceKind.TAGGED) | ~Q(audience_tag=""),
                 name="coupons_coupon_audience",
                 violation_error_message=_("Name the tag."),
+            ),
+            models.CheckConstraint(
+                condition=~Q(audience=AudienceKind.ALLOCATED) | Q(handout__in=[Handout.SHOWCASE, Handout.GRANT]),
+                name="coupons_coupon_allocated",
+                violation_error_message=_("Only a coupon on the showcase, or one that is granted, can be allocated."),
             ),
         ]
 

@@ -20,9 +20,11 @@ from django.db.models import (
 )
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThanOrEqual
 
-from coupons.enums import Handout, ScopeMode, WaitingState
-from coupons.models import Category, ClaimCounter, Coupon, ScopeEntry, StockBucket, WaitingEntry
+from config.kernel.lots_in_database import lots_with_salts
+from coupons.enums import AudienceKind, Handout, ScopeMode, WaitingState
+from coupons.models import Allocation, Category, ClaimCounter, Coupon, ScopeEntry, StockBucket, WaitingEntry
 from users.models import User
 
 SORTS = ("recommended", "ending", "newest", "discount")
@@ -39,6 +41,8 @@ def showcase_coupons(
 ) -> QuerySet[Coupon]:
     """Returns the coupons that anybody may look at: live and scheduled ones that need no code.
 
+    What is held out from a shopper, or allocated to others, is not shown: nobody is told of what only others get.
+
     Each carries `remaining` (None without a limit), `claimed_by_shopper`, `is_waited_for_by_shopper` and `is_live`.
 
     Args:
@@ -46,7 +50,7 @@ def showcase_coupons(
         query: words that must all stand in a title or description, in either language.
         sort: one of `SORTS`; anything else reads as `recommended`. Ties end with the newest.
     """
-    coupons = visible_coupons(now=now, shopper=shopper).filter(handout=Handout.SHOWCASE)
+    coupons = visible_coupons(now=now, shopper=shopper).filter(_open_to(shopper, now), handout=Handout.SHOWCASE)
     if category_key:
         coupons = coupons.filter(_counts_category(category_key))
     if benefit_type:
@@ -96,6 +100,15 @@ def showcase_categories(*, now: datetime) -> QuerySet[Category]:
         "category"
     )
     return Category.objects.filter(pk__in=named).order_by("name_en")
+
+
+def _open_to(shopper: User | None, now: datetime) -> Q:
+    if shopper is None:
+        return ~Q(audience=AudienceKind.ALLOCATED)
+    allocated = Allocation.objects.active(now).filter(coupon=OuterRef("pk"), shopper=shopper)
+    is_given = ~Q(audience=AudienceKind.ALLOCATED) | Q(Exists(allocated))
+    lot = lots_with_salts("holdout_salt", shopper.pk)
+    return is_given & (Q(holdout_below="") | Q(GreaterThanOrEqual(lot, F("holdout_below"))))
 
 
 def _counts_category(key: str) -> Q:

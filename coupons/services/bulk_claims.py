@@ -16,6 +16,7 @@ from config.kernel.ids import uuid7
 from config.kernel.locks import busy_when_locked
 from coupons.enums import AudienceKind, ClaimChannel, ClaimState, WaitingState
 from coupons.errors import Ended, NotEligible, SoldOut, TermsNeeded
+from coupons.holdouts import is_held_out
 from coupons.models import (
     Claim,
     ClaimCounter,
@@ -66,6 +67,8 @@ WRITE_CLAIMS = """
     SELECT shopper_id, id FROM made
 """
 REASON = "claimed"
+
+WHY_OUTSIDE = {AudienceKind.TAGGED: "tag_needed", AudienceKind.NEW_SHOPPERS: "new_shoppers_only"}
 
 
 def claims_create_many(
@@ -193,13 +196,14 @@ def _outside_audience(coupon: Coupon, shoppers: Sequence[int], now: datetime) ->
     active = User.objects.filter(pk__in=shoppers, is_active=True).annotate(is_meant=is_meant)
     known: dict[int, bool] = dict(active.values_list("pk", "is_meant"))
     closed = NotEligible(reason="account_closed")
-    outside = NotEligible(reason="tag_needed" if coupon.audience == AudienceKind.TAGGED else "new_shoppers_only")
+    outside = NotEligible(reason=WHY_OUTSIDE.get(AudienceKind(coupon.audience), "not_selected"))
+    held_out = NotEligible(reason="not_selected")
     refusals: dict[int, DomainError] = {}
     for shopper in shoppers:
         if shopper not in known:
             refusals[shopper] = closed
         elif not known[shopper]:
-            refusals[shopper] = outside
+            refusals[shopper] = held_out if is_held_out(coupon, shopper) else outside
     return refusals
 
 

@@ -8,7 +8,8 @@ from config.kernel.clock import shop_date, start_of_shop_day
 from coupons.enums import AudienceKind, ClaimChannel, CouponState, CouponStatus, Handout, OrderState
 from coupons.errors import Ended, LimitReached, NotEligible, NotStarted, Paused, TermsFixed, TermsNeeded
 from coupons.fitting import ChosenTerms, refuse_outside
-from coupons.models import Coupon, Order
+from coupons.holdouts import is_held_out
+from coupons.models import Allocation, Coupon, Order
 from users.models import Tag, User
 
 
@@ -79,6 +80,8 @@ def refuse_unless_in_audience(coupon: Coupon, shopper: User, now: datetime) -> N
     """
     if not shopper.is_active:
         raise NotEligible(reason="account_closed")
+    if is_held_out(coupon, shopper.pk):
+        raise NotEligible(reason="not_selected")
     if coupon.audience == AudienceKind.NEW_SHOPPERS and has_ordered(shopper):
         raise NotEligible(reason="new_shoppers_only")
     if (
@@ -86,6 +89,11 @@ def refuse_unless_in_audience(coupon: Coupon, shopper: User, now: datetime) -> N
         and not Tag.objects.active(now).filter(shopper=shopper, name=coupon.audience_tag).exists()
     ):
         raise NotEligible(reason="tag_needed")
+    if (
+        coupon.audience == AudienceKind.ALLOCATED
+        and not Allocation.objects.active(now).filter(coupon=coupon, shopper=shopper).exists()
+    ):
+        raise NotEligible(reason="not_selected")
 
 
 def refuse_unless_won(coupon: Coupon, shopper: User) -> None:

@@ -45,6 +45,8 @@ def coupon_clone(*, coupon: Coupon, actor: User, now: datetime) -> Coupon:
     clone.public_id = uuid7()
     clone.status = CouponStatus.DRAFT
     clone.published_at = None
+    # The campaign that the clone joins draws its own lots.
+    clone.holdout_salt = clone.holdout_below = ""
     clone.created_at = now
     clone.title_zh = _copy_title(coupon.title_zh, "zh-hans")
     clone.title_en = _copy_title(coupon.title_en, "en")

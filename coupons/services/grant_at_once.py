@@ -11,6 +11,7 @@ from config.kernel.clock import shop_date
 from config.kernel.idempotency import Answer, Attempt, as_json
 from config.kernel.locks import busy_when_locked, lock_number
 from coupons.enums import AudienceKind, ClaimChannel, CouponState, Handout
+from coupons.holdouts import is_held_out
 from coupons.models import Claim, Coupon
 from coupons.selectors.shelf import shelf
 from coupons.services.stock_heat import note_crowd
@@ -37,6 +38,7 @@ def plain_claim(*, shopper: User, coupon: Coupon, channel: ClaimChannel, now: da
         or not shopper.is_active
         or coupon.handout != Handout.SHOWCASE
         or coupon.audience != AudienceKind.EVERYONE
+        or is_held_out(coupon, shopper.pk)
         or coupon.state(now) != CouponState.LIVE
     ):
         return None

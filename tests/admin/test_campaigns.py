@@ -128,3 +128,27 @@ def test_the_same_coupon_twice_is_said_politely(marketer_client: Client, coupon:
     sent |= {"campaign_coupons-1-position": "1", "campaign_coupons-1-coupon": str(coupon.pk)}
     assert marketer_client.post(reverse("admin:campaigns_campaign_add"), sent).status_code == 200
     assert not Campaign.objects.exists()
+
+
+def test_the_holdout_is_chosen_on_a_draft_and_fixed_by_publishing(superuser_client: Client, campaign: Campaign) -> None:
+    sent = {**new_campaign(campaign.coupons.get()), "holdout_percent": "20"}
+    sent |= {
+        "campaign_coupons-INITIAL_FORMS": "1",
+        "campaign_coupons-0-id": str(campaign.campaign_coupons.get().pk),
+        "campaign_coupons-0-campaign": str(campaign.pk),
+    }
+    assert superuser_client.post(page_of(campaign), sent).status_code == 302
+    superuser_client.post(page_of(campaign, "publish"), DIALOG)
+    campaign.refresh_from_db()
+    assert (campaign.status, campaign.holdout_percent) == ("published", 20)
+
+    assert superuser_client.post(page_of(campaign), {**sent, "holdout_percent": "0"}).status_code == 302
+    campaign.refresh_from_db()
+    assert campaign.holdout_percent == 20
+
+
+def test_more_than_half_is_refused_with_a_word(superuser_client: Client, campaign: Campaign) -> None:
+    sent = {**new_campaign(campaign.coupons.get()), "key": "another", "holdout_percent": "51"}
+    response = superuser_client.post(reverse("admin:campaigns_campaign_add"), sent)
+    assert response.status_code == 200
+    assert "50" in str(response.context["adminform"].form.errors["holdout_percent"])

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 
 from analytics.enums import Job, WindowEnd
-from analytics.models import ModelVersion
+from analytics.models import AllocationPlan, ModelVersion
 from analytics.selectors.windows import Window
 from analytics.services.registry import model_save
 from analytics.services.runs import run_start
-from coupons.enums import ClaimChannel, ClaimState, OrderState
+from campaigns.enums import CampaignStatus
+from config.kernel.lots import border_of
+from coupons.enums import AudienceKind, ClaimChannel, ClaimState, OrderState
 from coupons.models import Claim, Coupon, Order, Redemption
 from tests import factories
+from tests.campaigns.makers import make_campaign
 from users.enums import BehaviourKind
 from users.models import BehaviourEvent, User
 
@@ -87,6 +90,31 @@ def make_redemption(claim: Claim, order: Order, *, amount: int, refunded: int = 
     return Redemption.objects.create(
         coupon=claim.coupon, claim=claim, order=order, amount=amount, refunded=refunded, redeemed_at=order.placed_at
     )
+
+
+def make_plan(
+    now: datetime, *, holdout_percent: int = 0, amounts: tuple[int, ...] = (5_00, 10_00), **fields: Any
+) -> AllocationPlan:
+    """A plan for a running campaign with a coupon for allocated shoppers of each amount."""
+    coupons = [
+        factories.make_coupon(
+            audience=AudienceKind.ALLOCATED,
+            amount_off=amount,
+            minimum_spend=4 * amount,
+            holdout_salt="salt",
+            holdout_below=border_of(holdout_percent / 100),
+        )
+        for amount in amounts
+    ]
+    campaign = make_campaign(
+        *coupons,
+        status=CampaignStatus.PUBLISHED,
+        starts_at=now - timedelta(days=10),
+        ends_at=now + timedelta(days=20),
+        holdout_percent=holdout_percent,
+        holdout_salt="salt",
+    )
+    return AllocationPlan.objects.create(campaign=campaign, **fields)
 
 
 # Days since the last purchase, purchases, money a purchase, days between purchases, every so many with a coupon.

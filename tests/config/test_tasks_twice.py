@@ -31,7 +31,7 @@ from coupons.services.lotteries import lottery_enter, lottery_seal
 from coupons.services.orders import order_lock
 from coupons.services.waiting import waiting_grant_due
 from tests import factories
-from tests.analytics.builders import make_order, make_population
+from tests.analytics.builders import make_order, make_plan, make_population
 from tests.analytics.test_bandit_job import make_decision
 from tests.campaigns.makers import make_due_email, make_ending_claim
 from tests.campaigns.smtp import running_mail_server
@@ -195,6 +195,12 @@ def a_decision_whose_time_is_over() -> list[Any]:
     return []
 
 
+def a_plan_for_shoppers_with_habits() -> list[Any]:
+    make_population(database_now())
+    make_plan(database_now(), budget=50_00)
+    return []
+
+
 def an_answer_of_last_year() -> list[Any]:
     IdempotencyRecord.objects.create(caller="user:1", key=str(uuid4()), fingerprint="f", status=201, body={})
     IdempotencyRecord.objects.update(created_at=THEN)
@@ -220,6 +226,13 @@ def stock_that_nobody_wants_any_more() -> list[Any]:
 
 WORK = {
     "analytics.tasks.watch_fairness": Work(a_purchase_of_last_week),
+    "analytics.tasks.run_allocations": Work(
+        a_plan_for_shoppers_with_habits,
+        (1, 1),
+        journal=(Run,),
+        # The second night decides the same, in rows of its own.
+        renewed=("id", "until", "computed_at", "explanation", "last_run_id"),
+    ),
     "analytics.tasks.run_segmentation": Work(
         shoppers_with_habits,
         (None, None),

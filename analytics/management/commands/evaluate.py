@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -15,12 +17,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--task", choices=sorted(TASKS), required=True)
         parser.add_argument("--seed", type=int, default=7, help="default: %(default)s")
+        parser.add_argument("--data", type=Path, metavar="PATH", help="the file of a task that is judged on one")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["seed"] < 0:
             raise CommandError("--seed must not be negative.")
+        evaluate = evaluation(options["task"])
+        arguments = {} if options["data"] is None else {"data": options["data"]}
+        if not arguments.keys() <= inspect.signature(evaluate).parameters.keys():
+            raise CommandError(f"{options['task']} is judged on what is in the database: it takes no --data.")
         try:
-            figures = evaluation(options["task"])(options["seed"], self._tell)
+            figures = evaluate(options["seed"], self._tell, **arguments)
         except DataMissing as missing:
             raise CommandError(str(missing)) from missing
         self.stdout.write(as_table(figures))

@@ -1,0 +1,104 @@
+"""What an allocation rests on: the buyers of a window, what they had lately, and the coupons to set aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from django.db.models import Count, QuerySet
+from numpy.typing import NDArray
+
+from analytics.learners.expected_value import History, Terms
+from analytics.models import AllocationPlan
+from analytics.selectors.features import COLUMNS, buyer_features, feature_chunks
+from analytics.selectors.windows import Window
+from coupons.enums import AudienceKind, BenefitType, CouponStatus
+from coupons.models import Claim, ClaimCounter, Coupon
+from users.enums import BehaviourKind
+from users.models import BehaviourEvent
+
+RECENT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Buyers:
+    """The buyers of a window in the order of their ids; `segments` are numbers into `segment_names`, -1 for none."""
+
+    shopper_ids: NDArray[np.int64]
+    history: History
+    segments: NDArray[np.int64]
+    segment_names: tuple[str, ...]
+
+
+def buyers_of(window: Window) -> Buyers:
+    """Reads the buyers of a window; nothing that happened at its end or later counts but the name of a segment."""
+    ids: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
+    rows: list[NDArray[np.float64]] = [np.zeros((0, len(COLUMNS)))]
+    names: dict[str, int] = {}
+    segments: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
+    with buyer_features(window):
+        for chunk in feature_chunks():
+            ids.append(chunk.shopper_ids)
+            rows.append(chunk.values)
+            numbers = [names.setdefault(tag, len(names)) if tag else -1 for tag in chunk.earlier_tags]
+            segments.append(np.array(numbers, dtype=np.int64))
+    table = np.concatenate(rows)
+    column = {name: table[:, COLUMNS.index(name)] for name in COLUMNS}
+    history = History(
+        recency_days=column["recency_days"],
+        purchases=column["purchases"],
+        money=column["money"],
+        claims=column["claims"],
+        redemptions=column["redemptions"],
+        window_days=(window.end - window.start) / timedelta(days=1),
+    )
+    return Buyers(np.concatenate(ids), history, np.concatenate(segments), tuple(names))
+
+
+def coupons_to_allocate(plan: AllocationPlan) -> list[Coupon]:
+    """Returns the coupons that a plan decides on: for allocated shoppers, not ended, of a benefit that it can cost."""
+    return list(
+        plan.campaign.coupons.filter(
+            audience=AudienceKind.ALLOCATED,
+            status__in=[CouponStatus.PUBLISHED, CouponStatus.DRAFT],
+            benefit_type__in=[BenefitType.AMOUNT_OFF, BenefitType.PERCENT_OFF],
+        ).order_by("pk")
+    )
+
+
+def terms_of_coupon(coupon: Coupon) -> Terms:
+    """Returns a coupon as far as its cost goes."""
+    return Terms(
+        minimum_spend=float(coupon.minimum_spend),
+        amount_off=None if coupon.amount_off is None else float(coupon.amount_off),
+        percent_off=None if coupon.percent_off is None else float(coupon.percent_off),
+        discount_cap=None if coupon.discount_cap is None else float(coupon.discount_cap),
+    )
+
+
+def had_enough(buyers: Buyers, *, most_claims: int | None, before: datetime) -> NDArray[np.bool_]:
+    """Tells who made so many claims in the 30 days before a moment; nobody without a limit."""
+    if most_claims is None:
+        return np.zeros(len(buyers.shopper_ids), dtype=np.bool_)
+    recent = Claim.objects.filter(claimed_at__gte=before - RECENT, claimed_at__lt=before)
+    counted = recent.values("shopper").annotate(count=Count("pk")).filter(count__gte=most_claims)
+    return _among(buyers, counted.order_by().values_list("shopper", flat=True))
+
+
+def has_it_already(buyers: Buyers, coupon: Coupon) -> NDArray[np.bool_]:
+    """Tells who has claimed a coupon as often as it allows."""
+    counters = ClaimCounter.objects.filter(coupon=coupon, claimed__gte=coupon.limit_per_shopper)
+    return _among(buyers, counters.values_list("shopper", flat=True))
+
+
+def bought_within(buyers: Buyers, *, start: datetime, end: datetime) -> NDArray[np.bool_]:
+    """Tells who bought something in `[start, end)`."""
+    events = BehaviourEvent.objects.filter(kind=BehaviourKind.PURCHASE, occurred_at__gte=start, occurred_at__lt=end)
+    return _among(buyers, events.order_by().values_list("shopper", flat=True).distinct())
+
+
+def _among(buyers: Buyers, found: QuerySet[Any, int]) -> NDArray[np.bool_]:
+    numbers = np.fromiter(found.iterator(chunk_size=20_000), dtype=np.int64)
+    return np.isin(buyers.shopper_ids, numbers)

@@ -1,0 +1,226 @@
+"""The nightly allocation: within the budget, by what was known, honoured by the claim core."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils.translation import override
+
+from analytics.enums import RunReason, RunState
+from analytics.jobs.allocation import NotPossible, decide, dry_run, run_allocation, run_allocations
+from analytics.models import AllocationPlan, Run
+from analytics.selectors.windows import learning_window
+from campaigns.enums import CampaignStatus
+from campaigns.models import Exposure
+from coupons.enums import ClaimChannel
+from coupons.errors import NotEligible
+from coupons.holdouts import is_held_out
+from coupons.models import Allocation, Claim
+from coupons.services.claims import claim_create
+from tests import factories
+from tests.analytics.builders import make_order, make_plan, make_population, make_purchase
+from tests.factories import NOW
+from users.enums import TagSource
+from users.models import Tag, User
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def crowd() -> list[User]:
+    return make_population(NOW)
+
+
+def rows() -> dict[int, tuple[int, Any]]:
+    return {
+        shopper: (coupon, explanation["value"])
+        for shopper, coupon, explanation in Allocation.objects.values_list("shopper", "coupon", "explanation")
+    }
+
+
+class TestARun:
+    def test_sets_coupons_aside_within_the_budget(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        (run,) = run_allocations(now=NOW)
+        plan.refresh_from_db()
+        assert (run.state, plan.last_run) == (RunState.PUBLISHED, run)
+        metrics = run.metrics
+        assert 0 < metrics["allocated"] == Allocation.objects.count() < metrics["shoppers"] == len(crowd)
+        assert 0 < metrics["spend"] <= 30_00
+        assert metrics["value"] > metrics["spend"]
+        assert metrics["shadow_price"] > 0
+        assert sum(metrics["coupons"].values()) == metrics["allocated"]
+        allocation = Allocation.objects.first()
+        assert allocation is not None
+        assert (allocation.computed_at, allocation.until) == (NOW, NOW + 2 * DAY)
+        assert allocation.explanation["run"] == run.pk
+        assert 0 < allocation.explanation["chance"] < 1
+
+    def test_whoever_was_chosen_can_claim_and_no_other(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        run_allocation(plan=plan, now=NOW)
+        chosen = Allocation.objects.select_related("shopper", "coupon").first()
+        assert chosen is not None
+        assert claim_create(shopper=chosen.shopper, coupon=chosen.coupon, channel=ClaimChannel.WEB, now=NOW)
+        other = next(shopper for shopper in crowd if shopper.pk not in rows())
+        with pytest.raises(NotEligible):
+            claim_create(shopper=other, coupon=chosen.coupon, channel=ClaimChannel.WEB, now=NOW)
+
+    def test_a_second_run_decides_the_same(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        run_allocation(plan=plan, now=NOW)
+        first = rows()
+        run_allocation(plan=plan, now=NOW)
+        assert rows() == first
+
+    def test_what_happens_later_moves_nothing(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        window = learning_window(now=NOW, as_of=NOW, fewest_shoppers=1)
+        before = decide(plan=plan, window=window)
+        for shopper in crowd[:40]:
+            make_purchase(shopper, NOW, value=9_999_00)
+            make_order(shopper, NOW + DAY, subtotal=5_000_00)
+        after = decide(plan=plan, window=window)
+        assert (after.allocation.choice == before.allocation.choice).all()
+        assert (after.expected.values == before.expected.values).all()
+        # Control: a day later it does.
+        later = learning_window(now=NOW, as_of=NOW + DAY, fewest_shoppers=1)
+        assert not (decide(plan=plan, window=later).expected.values == before.expected.values).all()
+
+    def test_more_budget_brings_more(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=10_00)
+        poor = run_allocation(plan=plan, now=NOW).metrics
+        plan.budget = 40_00
+        rich = run_allocation(plan=plan, now=NOW).metrics
+        assert rich["value"] > poor["value"]
+        assert rich["shadow_price"] <= poor["shadow_price"]
+
+    def test_the_campaigns_budget_serves_where_the_plan_has_none(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW)
+        assert run_allocation(plan=plan, now=NOW).reason == RunReason.NO_BUDGET
+        plan.campaign.budget = factories.make_budget(cap=50_00, spent=20_00)
+        assert plan.money == 30_00
+        assert run_allocation(plan=plan, now=NOW).metrics["spend"] <= 30_00
+
+    def test_the_holdout_is_exposed_and_gets_nothing(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=60_00, holdout_percent=50)
+        metrics = run_allocation(plan=plan, now=NOW).metrics
+        coupon = plan.campaign.coupons.first()
+        assert coupon is not None
+        assert not any(is_held_out(coupon, shopper) for shopper in rows())
+        assert metrics["held_out"] > 0
+        arms = dict(Exposure.objects.values_list("shopper", "arm"))
+        assert len(arms) == metrics["held_out"] + metrics["allocated"]
+        assert {shopper for shopper, arm in arms.items() if arm == "treated"} == set(rows())
+
+    def test_floors_reach_every_segment(self, crowd: list[User]) -> None:
+        for number, shopper in enumerate(crowd):
+            Tag.objects.create(
+                shopper=shopper, name=f"segment:s{number // 20}", source=TagSource.SEGMENTATION, set_at=NOW
+            )
+        plan = make_plan(NOW, budget=30_00)
+        free = run_allocation(plan=plan, now=NOW).metrics["segments"]
+        assert min(free.values()) < 0.2
+        plan.floor_percent = 20
+        assert min(run_allocation(plan=plan, now=NOW).metrics["segments"].values()) >= 0.2
+        plan.floor_percent, plan.budget = 100, 1
+        refused = run_allocation(plan=plan, now=NOW)
+        assert (refused.state, refused.reason) == (RunState.SKIPPED, RunReason.FLOORS_TOO_DEAR)
+
+    def test_who_had_enough_gets_nothing(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        run_allocation(plan=plan, now=NOW)
+        chosen = next(iter(rows()))
+        factories.make_claim(shopper=User.objects.get(pk=chosen), now=NOW - 5 * DAY)
+        plan.most_claims = 1
+        metrics = run_allocation(plan=plan, now=NOW).metrics
+        assert chosen not in rows()
+        assert metrics["excluded"] == 1
+
+    def test_who_has_it_is_not_given_it_again(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=10_000_00, amounts=(5_00,))
+        run_allocation(plan=plan, now=NOW)
+        chosen = Allocation.objects.select_related("shopper", "coupon").first()
+        assert chosen is not None
+        claim_create(shopper=chosen.shopper, coupon=chosen.coupon, channel=ClaimChannel.WEB, now=NOW)
+        run_allocation(plan=plan, now=NOW)
+        assert chosen.shopper_id not in rows()
+        assert Claim.objects.filter(coupon=chosen.coupon).count() == 1
+
+    def test_a_refused_run_leaves_last_night_as_it_was(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        run_allocation(plan=plan, now=NOW)
+        before = rows()
+        plan.budget = None
+        assert run_allocation(plan=plan, now=NOW).state == RunState.SKIPPED
+        assert rows() == before
+
+    def test_only_running_campaigns_and_active_plans(self, crowd: list[User]) -> None:
+        idle = make_plan(NOW, budget=1, is_active=False)
+        over, paused = make_plan(NOW, budget=1), make_plan(NOW, budget=1)
+        type(over.campaign).objects.filter(pk=over.campaign.pk).update(ends_at=NOW)
+        type(paused.campaign).objects.filter(pk=paused.campaign.pk).update(status=CampaignStatus.PAUSED)
+        assert run_allocations(now=NOW) == []
+        assert idle.last_run is None
+
+    def test_a_shop_without_buyers_gives_nobody_anything(self) -> None:
+        assert run_allocation(plan=make_plan(NOW, budget=30_00), now=NOW).metrics["allocated"] == 0
+
+
+class TestADryRun:
+    def test_looks_a_month_back_and_writes_nothing(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        result = dry_run(plan=plan, now=NOW)
+        assert not Run.objects.exists()
+        assert not Allocation.objects.exists()
+        assert not Exposure.objects.exists()
+        assert result["as_of"] == (NOW - 30 * DAY).isoformat()
+        assert 0 < result["spend"] <= 30_00
+        assert result["chosen_bought"] >= result["bought"] > 0
+
+    def test_says_why_not(self) -> None:
+        with pytest.raises(NotPossible) as refused:
+            dry_run(plan=make_plan(NOW), now=NOW)
+        assert refused.value.reason == RunReason.NO_BUDGET
+        with pytest.raises(NotPossible) as refused:
+            dry_run(plan=make_plan(NOW, budget=5, amounts=()), now=NOW)
+        assert refused.value.reason == RunReason.NOTHING_TO_GIVE
+
+
+class TestPages:
+    def page(self, name: str, plan: AllocationPlan) -> str:
+        return reverse(f"admin:analytics_allocationplan_{name}", args=[plan.pk])
+
+    def test_the_result_is_a_sentence(self, superuser_client: Client, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        run_allocation(plan=plan, now=NOW)
+        with override("en"):
+            shown = superuser_client.get(self.page("change", plan)).content.decode()
+        assert "One more ¥1,000.00 brings ¥" in shown
+        assert superuser_client.get(reverse("admin:analytics_allocationplan_changelist")).status_code == 200
+
+    def test_before_the_first_night(self, superuser_client: Client) -> None:
+        shown = superuser_client.get(self.page("change", make_plan(NOW, budget=30_00)))
+        assert "Nothing has been decided yet." in shown.content.decode()
+
+    def test_a_dry_run_shows_and_writes_nothing(self, superuser_client: Client, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        shown = superuser_client.get(self.page("try_last_month", plan))
+        assert shown.status_code == 200
+        assert "In hindsight" in shown.content.decode()
+        assert not Run.objects.exists()
+        refused = superuser_client.get(self.page("try_last_month", make_plan(NOW)))
+        assert str(RunReason.NO_BUDGET.label) in refused.content.decode()
+
+    def test_deciding_now_needs_a_post(self, superuser_client: Client, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        assert superuser_client.get(self.page("run_now", plan)).status_code == 200
+        assert not Run.objects.exists()
+        superuser_client.post(self.page("run_now", plan), {"_form_submitted": "on"})
+        assert Run.objects.count() == 1

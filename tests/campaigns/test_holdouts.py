@@ -1,0 +1,157 @@
+"""Every campaign for chosen shoppers leaves some out by lot, and keeps who was exposed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from campaigns.assignment import HOLDOUT, TREATED, holdout_arm_of
+from campaigns.errors import HoldoutTooLate
+from campaigns.models import Campaign, CampaignCoupon, Exposure
+from campaigns.selectors.audience import campaign_audience
+from campaigns.services.campaigns import campaign_publish
+from campaigns.services.exposures import exposures_log
+from campaigns.services.grants import grant_create, grant_run, grant_start
+from campaigns.services.holdouts import USUAL_PERCENT, campaign_hold_out_later
+from config.kernel.lots import border_of
+from coupons.enums import AudienceKind, CouponState, Handout
+from coupons.holdouts import is_held_out
+from coupons.models import Coupon
+from tests import factories
+from tests.campaigns.makers import make_campaign
+from tests.factories import NOW
+from users.enums import TagSource
+from users.models import Tag, User
+
+pytestmark = pytest.mark.django_db
+
+TARGETED = {"audience": AudienceKind.TAGGED, "audience_tag": "vip"}
+
+
+def draft(**fields: object) -> Coupon:
+    return factories.make_coupon(state=CouponState.DRAFT, **fields)
+
+
+def publish(campaign: Campaign, marketer: User) -> Campaign:
+    return campaign_publish(campaign=campaign, actor=marketer, now=NOW)
+
+
+def crowd_of(count: int) -> list[User]:
+    crowd = User.objects.bulk_create(User(username=f"crowd-{number}", password="!") for number in range(count))
+    Tag.objects.bulk_create(
+        Tag(shopper=shopper, name="vip", source=TagSource.MARKETER, set_at=factories.LONG_AGO) for shopper in crowd
+    )
+    return crowd
+
+
+class TestPublishing:
+    @pytest.mark.parametrize(
+        "fields", [TARGETED, {"audience": AudienceKind.NEW_SHOPPERS}, {"audience": AudienceKind.ALLOCATED}]
+    )
+    def test_a_targeted_campaign_holds_a_tenth_out(self, marketer: User, fields: dict[str, str]) -> None:
+        coupon = draft(**fields)
+        campaign = publish(make_campaign(coupon), marketer)
+        coupon.refresh_from_db()
+        assert campaign.holdout_percent == USUAL_PERCENT
+        assert (coupon.holdout_salt, coupon.holdout_below) == (campaign.holdout_salt, border_of(0.1))
+        assert len(campaign.holdout_salt) == 32
+
+    def test_one_for_everyone_holds_nobody_out(self, marketer: User) -> None:
+        coupon = draft()
+        assert publish(make_campaign(coupon, draft(**TARGETED)), marketer).holdout_percent == 0
+        coupon.refresh_from_db()
+        assert coupon.holdout_below == ""
+
+    @pytest.mark.parametrize("percent", [0, 1, 25, 50])
+    def test_the_marketer_has_the_last_word(self, marketer: User, percent: int) -> None:
+        coupon = draft(**TARGETED)
+        assert publish(make_campaign(coupon, holdout_percent=percent), marketer).holdout_percent == percent
+        coupon.refresh_from_db()
+        assert coupon.holdout_below == border_of(percent / 100)
+
+    def test_more_than_half_cannot_be_stored(self) -> None:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            make_campaign(draft(), holdout_percent=51)
+
+    def test_two_campaigns_split_apart(self, marketer: User) -> None:
+        first, second = (publish(make_campaign(draft(**TARGETED)), marketer) for _ in range(2))
+        assert first.holdout_salt != second.holdout_salt
+
+    def test_what_was_public_before_stays_as_it_was(self, marketer: User) -> None:
+        public, coupon = factories.make_coupon(**TARGETED), draft(**TARGETED)
+        publish(make_campaign(public, coupon), marketer)
+        public.refresh_from_db()
+        assert public.holdout_below == ""
+
+    def test_a_holdout_from_nothing_is_refused(self, marketer: User) -> None:
+        for coupon in (factories.make_coupon(), draft(handout=Handout.AUTOMATIC)):
+            with pytest.raises(HoldoutTooLate):
+                publish(make_campaign(coupon, holdout_percent=10), marketer)
+
+    def test_a_coupon_added_later_holds_the_same_out(self, marketer: User) -> None:
+        campaign = publish(make_campaign(draft(**TARGETED)), marketer)
+        later, public = draft(), factories.make_coupon()
+        for coupon in (later, public):
+            CampaignCoupon.objects.create(campaign=campaign, coupon=coupon)
+        campaign_hold_out_later(campaign=campaign)
+        later.refresh_from_db()
+        public.refresh_from_db()
+        assert (later.holdout_salt, later.holdout_below) == (campaign.holdout_salt, border_of(0.1))
+        assert public.holdout_below == ""
+
+    def test_a_draft_campaign_waits_until_it_is_published(self) -> None:
+        coupon = draft(**TARGETED)
+        campaign_hold_out_later(campaign=make_campaign(coupon, holdout_percent=30))
+        coupon.refresh_from_db()
+        assert coupon.holdout_below == ""
+
+
+class TestReaching:
+    def test_a_grant_passes_the_holdout_over_and_logs_both_arms(self, marketer: User) -> None:
+        coupon = draft(**TARGETED, handout=Handout.GRANT)
+        campaign = publish(make_campaign(coupon, holdout_percent=40), marketer)
+        coupon.refresh_from_db()
+        crowd = crowd_of(40)
+        outside = factories.make_shopper()
+        grant = grant_create(coupon=coupon, audience=AudienceKind.EVERYONE, actor=None, now=NOW)
+        grant_start(grant=grant, actor=None, now=NOW)
+        grant_run(grant_id=grant.pk, clock=lambda: NOW, chunk_size=15)
+        held = {shopper.pk for shopper in crowd if is_held_out(coupon, shopper.pk)}
+        assert 5 < len(held) < 30
+        assert set(coupon.claims.values_list("shopper", flat=True)) == {shopper.pk for shopper in crowd} - held
+        exposures = dict(Exposure.objects.filter(experiment=f"campaign:{campaign.key}").values_list("shopper", "arm"))
+        exposures.pop(outside.pk, None)
+        assert exposures == {shopper.pk: HOLDOUT if shopper.pk in held else TREATED for shopper in crowd}
+
+    def test_only_who_would_have_got_it_is_exposed(self, marketer: User) -> None:
+        coupon = draft(**TARGETED, handout=Handout.GRANT)
+        publish(make_campaign(coupon, holdout_percent=50), marketer)
+        for _number in range(20):
+            factories.make_shopper()
+        grant = grant_create(coupon=coupon, audience=AudienceKind.EVERYONE, actor=None, now=NOW)
+        grant_start(grant=grant, actor=None, now=NOW)
+        grant_run(grant_id=grant.pk, clock=lambda: NOW)
+        assert not Exposure.objects.exists()
+
+    def test_a_campaigns_audience_is_without_the_holdout(self, marketer: User) -> None:
+        coupon = draft(**TARGETED)
+        campaign = publish(make_campaign(coupon, holdout_percent=50), marketer)
+        crowd = crowd_of(60)
+        reached = set(campaign_audience(campaign=campaign, now=NOW).values_list("pk", flat=True))
+        assert reached == {
+            shopper.pk
+            for shopper in crowd
+            if holdout_arm_of(salt=campaign.holdout_salt, shopper_id=shopper.pk, percent=50) == TREATED
+        }
+
+
+class TestExposures:
+    def test_the_first_one_counts(self, shopper: User, outsider: User) -> None:
+        exposures_log(experiment="e", arms=[(shopper.pk, "a")], now=NOW)
+        exposures_log(experiment="e", arms=[(shopper.pk, "b"), (outsider.pk, "b")], now=NOW + timedelta(days=1))
+        exposures_log(experiment="other", arms=[(shopper.pk, "b")], now=NOW)
+        assert sorted(
+            Exposure.objects.filter(experiment="e").values_list("shopper", "arm", "first_exposed_at")
+        ) == sorted([(shopper.pk, "a", NOW), (outsider.pk, "b", NOW + timedelta(days=1))])
