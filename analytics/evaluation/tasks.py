@@ -7,7 +7,10 @@ from importlib import import_module
 from analytics.evaluation.figures import Evaluation
 
 # Loaded when asked for: each needs its own libraries and data.
-TASKS: dict[str, str] = {}
+TASKS: dict[str, str] = {
+    "response": "analytics.evaluation.response",
+    "response-coupon": "analytics.evaluation.response_coupon",
+}
 
 
 def evaluation(name: str) -> Evaluation:
