@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -131,7 +131,7 @@ def learn_and_judge(
 
 
 def _any_answer(facts: CampaignFacts) -> np.ndarray:
-    return _answers(facts).any(axis=1)
+    return np.asarray(_answers(facts).any(axis=1))
 
 
 def _answers(facts: CampaignFacts) -> np.ndarray:
@@ -141,15 +141,9 @@ def _answers(facts: CampaignFacts) -> np.ndarray:
 
 
 def _others(settings: Settings) -> dict[str, Settings]:
-    shape = {
-        "tree_count": settings.tree_count,
-        "leaves": settings.leaves,
-        "least_rows": settings.least_rows,
-        "is_linear_in": settings.is_linear_in,
-    }
     return {
-        "logistic regression alone": Settings(penalty=settings.penalty, tree_weight=0.0, **shape),
-        "boosted trees alone": Settings(penalty=settings.penalty, tree_weight=1.0, **shape),
+        "logistic regression alone": replace(settings, tree_weight=0.0),
+        "boosted trees alone": replace(settings, tree_weight=1.0),
     }
 
 

@@ -1,9 +1,9 @@
-"""Who answers a coupon: penalised logistic regression blended with shallow boosted trees, calibrated forward in time."""
+"""Who answers a coupon: logistic regression blended with shallow boosted trees, calibrated forward in time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from analytics.learners.calibration import Flags, Platt, Vector, expit, fit_platt, logit
 from analytics.learners.trees import Forest, flatten
 
-Matrix = NDArray[np.float64]
+Features = NDArray[np.float32]
 
 # Fewer answers than these teach nothing that should decide about anybody.
 FEWEST_ANSWERS = 30
@@ -98,9 +98,9 @@ class ResponseModel:
     tree_weight: float
     tree_columns: NDArray[np.int64]
     forest: Forest | None
-    platt: Platt = Platt()
+    platt: Platt = field(default_factory=Platt)
 
-    def raw(self, features: Matrix) -> Vector:
+    def raw(self, features: Features) -> Vector:
         """Returns probabilities before calibration; rows as `self.features`."""
         odds: Vector = ((features - self.mean) / self.scale) @ self.weights + self.intercept
         if self.forest is not None:
@@ -108,7 +108,7 @@ class ResponseModel:
             odds = (1 - self.tree_weight) * odds + self.tree_weight * trees
         return expit(odds)
 
-    def predict(self, features: Matrix) -> Vector:
+    def predict(self, features: Features) -> Vector:
         """Returns calibrated probabilities in (0, 1); rows as `self.features`."""
         return self.platt.apply(self.raw(features))
 
@@ -148,7 +148,7 @@ class ResponseModel:
 class Lesson:
     """One ended campaign: its rows, who answered, and when it ran (in any unit, the same for all)."""
 
-    features: Matrix
+    features: Features
     answers: Flags
     started: float
     ended: float
@@ -193,7 +193,7 @@ def fit_response(
                 np.concatenate([lessons[number].answers for number, _ in forward]),
             )
         model = _fit(lessons, names, settings, seed)
-    return _calibrated(model, platt), forward
+    return replace(model, platt=platt), forward
 
 
 def _forecast_forward(
@@ -262,8 +262,3 @@ def draw_rows(answers: Flags, *, most_silent: int, seed: int) -> tuple[NDArray[n
     rows = np.sort(np.concatenate([np.flatnonzero(answers), kept])).astype(np.int64)
     weight = np.where(answers[rows], 1.0, len(silent) / max(len(kept), 1))
     return rows, weight
-
-
-def _calibrated(model: ResponseModel, platt: Platt) -> ResponseModel:
-    kept = {name: getattr(model, name) for name in model.__slots__ if name != "platt"}
-    return ResponseModel(**kept, platt=platt)

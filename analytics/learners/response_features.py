@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 Matrix = NDArray[np.float64]
+Features = NDArray[np.float32]
 
 SHOPPER_COLUMNS = (
     "orders",
@@ -116,7 +117,7 @@ class CampaignFacts:
         return column
 
 
-def campaign_features(facts: CampaignFacts) -> tuple[tuple[str, ...], Matrix]:
+def campaign_features(facts: CampaignFacts) -> tuple[tuple[str, ...], Features]:
     """Returns the names and the matrix of what tells whether a shopper uses anything of the campaign, n rows."""
     count = len(facts.shopper_ids)
     features = {
@@ -127,7 +128,7 @@ def campaign_features(facts: CampaignFacts) -> tuple[tuple[str, ...], Matrix]:
     return _stack(features, count)
 
 
-def coupon_features(facts: CampaignFacts) -> tuple[tuple[str, ...], Matrix]:
+def coupon_features(facts: CampaignFacts) -> tuple[tuple[str, ...], Features]:
     """Returns the names and the matrix of what tells whether a shopper uses a coupon.
 
     Rows are shopper after shopper, n · m of them: `reshape(n, m)` of a result has shoppers as rows.
@@ -140,8 +141,9 @@ def coupon_features(facts: CampaignFacts) -> tuple[tuple[str, ...], Matrix]:
     return _stack(features, shape[0] * shape[1])
 
 
-def _stack(features: Mapping[str, Matrix], rows: int) -> tuple[tuple[str, ...], Matrix]:
-    matrix = np.empty((rows, len(features)), dtype=np.float64)
+def _stack(features: Mapping[str, Matrix], rows: int) -> tuple[tuple[str, ...], Features]:
+    # Half a million pairs are held at once; single precision is ample for logarithms of counts.
+    matrix = np.empty((rows, len(features)), dtype=np.float32)
     for column, value in enumerate(features.values()):
         matrix[:, column] = value.reshape(-1)
     return tuple(features), matrix
@@ -204,7 +206,8 @@ def _campaign(facts: CampaignFacts) -> dict[str, float]:
 
 def _coupon(facts: CampaignFacts) -> dict[str, Matrix]:
     raw = facts.of_coupon
-    # Rates of earlier campaigns only, drawn to the overall rate while little is known: target encoding in order of time.
+    # Rates of earlier campaigns only, drawn to the overall rate while little is known: target encoding that is
+    # cross-fitted by time.
     overall = (raw("all_used") + 1.0) / (raw("all_offered") + 200.0)
     kin = (raw("kin_used") + overall * 100.0) / (raw("kin_offered") + 100.0)
     shelf = (raw("shelf_used") + overall * 300.0) / (raw("shelf_offered") + 300.0)

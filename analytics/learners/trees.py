@@ -29,7 +29,7 @@ class Forest:
     right: NDArray[np.int64]
     value: Vector
 
-    def predict(self, features: NDArray[np.float64]) -> Vector:
+    def predict(self, features: NDArray[np.floating[Any]]) -> Vector:
         """Returns the probabilities of rows without missing values."""
         odds = np.full(len(features), self.baseline)
         rows = np.arange(len(features))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -113,7 +114,7 @@ def response_facts(*, until: datetime, coupon_ids: Sequence[int]) -> Iterator[No
     Args:
         coupon_ids: coupons whose products matter: those learned from, those to be scored.
     """
-    parameters = {
+    parameters: dict[str, Any] = {
         "until": until,
         "coupons": list(coupon_ids),
         "refunded": OrderState.REFUNDED.value,

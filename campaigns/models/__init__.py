@@ -1,5 +1,7 @@
 from campaigns.models.campaign import Campaign, CampaignCoupon, CampaignRecipient
+from campaigns.models.contact_plan import ContactPlan
+from campaigns.models.coupon_score import CouponScore
 from campaigns.models.grant import Grant
 from campaigns.models.message import Message
 
-__all__ = ["Campaign", "CampaignCoupon", "CampaignRecipient", "Grant", "Message"]
+__all__ = ["Campaign", "CampaignCoupon", "CampaignRecipient", "ContactPlan", "CouponScore", "Grant", "Message"]
