@@ -7,4 +7,8 @@ SCHEDULE = {
         "task": "analytics.tasks.run_segmentation",
         "schedule": crontab(hour=3, minute=10),
     },
+    "score coupons": {
+        "task": "analytics.tasks.run_response",
+        "schedule": crontab(hour=3, minute=40),
+    },
 }

@@ -48,12 +48,6 @@ COUPON_COLUMNS = (
     "buyers",
     "all_buyers",
     "price",
-    "kin_offered",
-    "kin_used",
-    "shelf_offered",
-    "shelf_used",
-    "all_offered",
-    "all_used",
 )
 # The first eight are counted over purchases of what the coupon covers.
 PAIR_COLUMNS = (
@@ -206,18 +200,10 @@ def _campaign(facts: CampaignFacts) -> dict[str, float]:
 
 def _coupon(facts: CampaignFacts) -> dict[str, Matrix]:
     raw = facts.of_coupon
-    # Rates of earlier campaigns only, drawn to the overall rate while little is known: target encoding that is
-    # cross-fitted by time.
-    overall = (raw("all_used") + 1.0) / (raw("all_offered") + 200.0)
-    kin = (raw("kin_used") + overall * 100.0) / (raw("kin_offered") + 100.0)
-    shelf = (raw("shelf_used") + overall * 300.0) / (raw("shelf_offered") + 300.0)
     return {
         "covered_products": np.log1p(raw("products")),
         "popularity": np.log((raw("buyers") + 1.0) / (raw("all_buyers") + 50.0)),
         "price": np.log1p(raw("price") / CENTS),
-        "kin_rate": np.log(kin / overall),
-        "shelf_rate": np.log(shelf / overall),
-        "kin_offered": np.log1p(raw("kin_offered")),
     }
 
 
@@ -254,7 +240,6 @@ def _towards_campaign(facts: CampaignFacts) -> dict[str, Matrix]:
     raw, pair, coupon = facts.of_pair, _pair(facts), _coupon(facts)
     count = len(facts.shopper_ids)
     bought, lately = raw("orders") > 0, raw("orders_quarter") > 0
-    lift = np.exp(coupon["kin_rate"])
     return {
         "covers_bought": bought.mean(axis=1),
         "covers_bought_count": np.log1p(bought.sum(axis=1)),
@@ -273,9 +258,7 @@ def _towards_campaign(facts: CampaignFacts) -> dict[str, Matrix]:
         "most_shelf_share": pair["shelf_share"].max(axis=1),
         "covers_recency": pair["bought_recency"].min(axis=1),
         "mean_popularity": np.full(count, coupon["popularity"].mean()),
-        "mean_kin_rate": np.full(count, np.log(lift.mean())),
-        "weighted_orders": np.log1p((pair["bought_orders_quarter"] * lift).sum(axis=1)),
-        "share_with_kin": np.full(count, (coupon["kin_offered"] > 0).mean()),
+        "covers_orders_quarter": np.log1p(pair["bought_orders_quarter"].sum(axis=1)),
     }
 
 

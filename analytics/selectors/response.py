@@ -178,31 +178,7 @@ WHERE scope.coupon_id = ANY(%(coupons)s) GROUP BY scope.coupon_id, product.categ
 """
 
 COUPONS = """
-WITH offered AS (
-    SELECT link.coupon_id, COUNT(*) AS recipients
-    FROM campaigns_campaignrecipient AS recipient
-    JOIN campaigns_campaigncoupon AS link ON link.campaign_id = recipient.campaign_id
-    WHERE recipient.addressed_at < %(as_of)s AND recipient.campaign_id <> %(campaign)s
-    GROUP BY link.coupon_id
-), used AS (
-    SELECT coupon_id, COUNT(DISTINCT shopper_id) AS shoppers FROM analytics_response_used
-    WHERE at < %(as_of)s GROUP BY coupon_id
-), kin AS (
-    SELECT kin.coupon_id, SUM(kin.overlap * offered.recipients) AS offered,
-           SUM(kin.overlap * COALESCE(used.shoppers, 0)) AS used
-    FROM analytics_response_kin AS kin
-    JOIN offered ON offered.coupon_id = kin.kin_id
-    LEFT JOIN used ON used.coupon_id = kin.kin_id
-    WHERE kin.coupon_id = ANY(%(coupons)s) GROUP BY kin.coupon_id
-), main AS (
-    SELECT DISTINCT ON (scope.coupon_id) scope.coupon_id, product.category_id
-    FROM analytics_response_scope AS scope JOIN coupons_product AS product ON product.id = scope.product_id
-    GROUP BY scope.coupon_id, product.category_id ORDER BY scope.coupon_id, COUNT(*) DESC, product.category_id
-), shelf AS (
-    SELECT main.category_id, SUM(offered.recipients) AS offered, SUM(COALESCE(used.shoppers, 0)) AS used
-    FROM main JOIN offered ON offered.coupon_id = main.coupon_id
-    LEFT JOIN used ON used.coupon_id = main.coupon_id GROUP BY main.category_id
-), size AS (
+WITH size AS (
     SELECT coupon_id, COUNT(*) AS products FROM analytics_response_scope
     WHERE coupon_id = ANY(%(coupons)s) GROUP BY coupon_id
 ), recent AS (
@@ -214,15 +190,10 @@ WITH offered AS (
     WHERE scope.coupon_id = ANY(%(coupons)s) GROUP BY scope.coupon_id
 )
 SELECT coupon.id, COALESCE(size.products, 0), COALESCE(covered.buyers, 0),
-       (SELECT COUNT(DISTINCT shopper_id) FROM recent), COALESCE(covered.price, 0), COALESCE(kin.offered, 0),
-       COALESCE(kin.used, 0), COALESCE(shelf.offered, 0), COALESCE(shelf.used, 0),
-       (SELECT COALESCE(SUM(recipients), 0) FROM offered), (SELECT COALESCE(SUM(shoppers), 0) FROM used)
+       (SELECT COUNT(DISTINCT shopper_id) FROM recent), COALESCE(covered.price, 0)
 FROM coupons_coupon AS coupon
 LEFT JOIN size ON size.coupon_id = coupon.id
 LEFT JOIN covered ON covered.coupon_id = coupon.id
-LEFT JOIN kin ON kin.coupon_id = coupon.id
-LEFT JOIN main ON main.coupon_id = coupon.id
-LEFT JOIN shelf ON shelf.category_id = main.category_id
 WHERE coupon.id = ANY(%(coupons)s)
 """
 
