@@ -25,4 +25,8 @@ SCHEDULE = {
         "task": "analytics.tasks.run_allocations",
         "schedule": crontab(hour=4, minute=10),
     },
+    "score coupons": {
+        "task": "analytics.tasks.run_response",
+        "schedule": crontab(hour=3, minute=40),
+    },
 }

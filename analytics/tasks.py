@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 
 from analytics.errors import RunInProgress
-from analytics.jobs import allocation, bandit, segmentation, stock_forecast
+from analytics.jobs import allocation, bandit, response, segmentation, stock_forecast
 from analytics.services.fairness import fairness_watch
 from config.kernel.clock import database_now
 
@@ -55,4 +55,14 @@ def run_allocations() -> int | None:
         return len(allocation.run_allocations(now=database_now()))
     except RunInProgress:
         logger.warning("allocation is running already")
+        return None
+
+
+@shared_task
+def run_response() -> int | None:
+    """Scores coupons by probability and value; returns the run's id, or None when another run has not finished."""
+    try:
+        return response.run_response(now=database_now()).pk
+    except RunInProgress:
+        logger.warning("response is running already")
         return None

@@ -12,6 +12,8 @@ TASKS: dict[str, str] = {
     "segments": "analytics.evaluation.segments",
     "uplift": "analytics.evaluation.uplift",
     "allocation": "analytics.evaluation.allocation",
+    "response": "analytics.evaluation.response",
+    "response-coupon": "analytics.evaluation.response_coupon",
 }
 
 

@@ -1,4 +1,6 @@
 from campaigns.models.campaign import Campaign, CampaignCoupon, CampaignRecipient
+from campaigns.models.contact_plan import ContactPlan
+from campaigns.models.coupon_score import CouponScore
 from campaigns.models.decision import Decision, DecisionReward, VariantArm, VariantGroup
 from campaigns.models.exposure import Exposure
 from campaigns.models.grant import Grant
@@ -8,6 +10,8 @@ __all__ = [
     "Campaign",
     "CampaignCoupon",
     "CampaignRecipient",
+    "ContactPlan",
+    "CouponScore",
     "Decision",
     "DecisionReward",
     "Exposure",

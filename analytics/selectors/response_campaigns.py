@@ -1,0 +1,63 @@
+"""Which campaigns response is learned from, and which are to be scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, Min, OuterRef
+
+from analytics.selectors.response import DECIDED_BEFORE, Offering, offerings
+from campaigns.enums import CampaignStatus
+from campaigns.models import Campaign, CampaignRecipient
+from campaigns.selectors.audience import campaign_audience
+from coupons.models import Order
+from users.models import User
+
+# Less than this of a shopper's past says little about the next weeks.
+SHORTEST_PAST = timedelta(days=28)
+# The newest ended campaigns teach the most; older ones only cost time.
+MOST_CAMPAIGNS = 40
+# How far ahead a campaign is scored.
+LOOKS_AHEAD = timedelta(days=14)
+
+
+def ended_offerings(*, until: datetime) -> list[Offering]:
+    """Returns the newest campaigns that ended before a moment and whose recipients are recorded, by their start.
+
+    Campaigns that began before anything was known of the shoppers are left out.
+    """
+    first = Order.objects.filter(redeemed_at__isnull=False).aggregate(first=Min("redeemed_at"))["first"]
+    if first is None:
+        return []
+    campaigns = Campaign.objects.filter(
+        Exists(CampaignRecipient.objects.filter(campaign=OuterRef("pk"))),
+        ends_at__lte=until,
+        starts_at__gte=first + SHORTEST_PAST + DECIDED_BEFORE,
+    ).exclude(status=CampaignStatus.DRAFT)
+    return offerings(campaigns.order_by("-ends_at")[:MOST_CAMPAIGNS])
+
+
+def open_offerings(*, now: datetime, known_until: datetime) -> list[Offering]:
+    """Returns the campaigns that run or start within `LOOKS_AHEAD`, with nothing known from `known_until` on."""
+    campaigns = Campaign.objects.filter(
+        status=CampaignStatus.PUBLISHED, starts_at__lt=now + LOOKS_AHEAD, ends_at__gt=now
+    )
+    return offerings(campaigns, known_until=known_until)
+
+
+def audience_chunks(*, offering: Offering, now: datetime, chunk_rows: int) -> Iterator[list[int]]:
+    """Yields the shoppers whom a campaign addresses, by id, in chunks; flat in memory however many they are.
+
+    These are its recorded recipients, or else whoever may claim one of its coupons.
+    """
+    campaign = Campaign.objects.get(pk=offering.campaign_id)
+    recorded = CampaignRecipient.objects.filter(campaign=campaign, shopper=OuterRef("pk"))
+    if CampaignRecipient.objects.filter(campaign=campaign).exists():
+        audience = User.objects.shoppers().filter(Exists(recorded), is_active=True)
+    else:
+        audience = campaign_audience(campaign=campaign, now=now)
+    last = 0
+    while chunk := list(audience.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:chunk_rows]):
+        yield chunk
+        last = chunk[-1]

@@ -1,0 +1,203 @@
+"""The nightly response run: learned, judged against the champion, published in chunks, the same run after run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from analytics import tasks
+from analytics.enums import Job, ModelState, RunReason, RunState
+from analytics.jobs import response as job
+from analytics.jobs.response import run_response
+from analytics.models import ModelPromotion, ModelVersion, Run
+from campaigns.models import Campaign, CouponScore
+from tests import factories
+from tests.analytics.response_shop import DAY, Shop, answer, coupons_of, make_mailing, make_response_shop
+
+NOW = factories.NOW
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _needs_postgresql() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("the facts are laid out by statements of PostgreSQL")
+
+
+@pytest.fixture(autouse=True)
+def _few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "COUPON_SETTINGS", replace(job.COUPON_SETTINGS, tree_count=10))
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return make_response_shop(NOW)
+
+
+def scores() -> dict[tuple[int, int], tuple[float, float]]:
+    rows = CouponScore.objects.values_list("shopper_id", "coupon_id", "probability", "value")
+    return {(shopper, coupon): (probability, value) for shopper, coupon, probability, value in rows}
+
+
+def test_scores_every_shopper_and_coupon_of_the_live_campaign(shop: Shop) -> None:
+    run = run_response(now=NOW)
+
+    assert run.state == RunState.PUBLISHED
+    assert run.metrics["outcome"] == "promoted"
+    assert run.metrics["scores"] == CouponScore.objects.count() == len(shop.shoppers) * 4
+    assert {coupon for _, coupon in scores()} == {coupon.pk for coupon in coupons_of(shop.live)}
+    assert sum(probability for probability, _ in scores().values()) == pytest.approx(
+        run.metrics["expected_redemptions"]["live"], abs=0.1
+    )
+
+
+def test_whoever_buys_a_thing_is_expected_to_use_its_coupon(shop: Shop) -> None:
+    run_response(now=NOW)
+
+    found, coupons = scores(), coupons_of(shop.live)
+    fond = [found[shopper.pk, coupons[number % 4].pk][0] for number, shopper in enumerate(shop.shoppers[:60])]
+    others = [found[shopper.pk, coupons[(number + 1) % 4].pk][0] for number, shopper in enumerate(shop.shoppers[:60])]
+    assert np.mean(fond) > 0.25
+    assert np.mean(others) < 0.05
+
+
+def test_twice_leaves_the_same_scores_and_learns_nothing_anew(shop: Shop) -> None:
+    run_response(now=NOW)
+    before = scores()
+    again = run_response(now=NOW)
+
+    assert scores() == before
+    assert again.metrics["outcome"] == "nothing new has ended"
+    assert ModelVersion.objects.count() == ModelPromotion.objects.count() == 1
+
+
+def test_chunks_change_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_response(now=NOW)
+    before = scores()
+    monkeypatch.setattr(job, "CHUNK_PAIRS", 7 * 4)
+    run_response(now=NOW)
+
+    assert scores().keys() == before.keys()
+    for key, (probability, _) in scores().items():
+        assert probability == pytest.approx(before[key][0], rel=1e-6)
+
+
+def test_a_further_campaign_is_judged_on_by_both_and_the_better_one_reigns(shop: Shop) -> None:
+    first = run_response(now=NOW - 40 * DAY, as_of=NOW - 40 * DAY)
+    assert first.metrics["held_out"] == "mailing-2"
+    later = run_response(now=NOW)
+
+    assert later.metrics["held_out"] == "mailing-3"
+    assert later.metrics["outcome"] in ("promoted", "the incumbent stays")
+    won = later.metrics["challenger"]["log_loss"] < later.metrics["incumbent"]["log_loss"]
+    assert (later.metrics["outcome"] == "promoted") is won
+    assert ModelVersion.objects.filter(state=ModelState.CHAMPION).count() == 1
+
+
+def test_a_worse_challenger_stays_out(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_response(now=NOW - 40 * DAY, as_of=NOW - 40 * DAY)
+    reigning = ModelVersion.objects.get()
+    learn = job.fit_response
+
+    def learn_nonsense(lessons: list[job.Lesson], **settings: object) -> object:
+        turned = [job.Lesson(each.features, each.answers[::-1].copy(), each.started, each.ended) for each in lessons]
+        return learn(turned, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(job, "fit_response", learn_nonsense)
+    run = run_response(now=NOW)
+
+    assert run.metrics["outcome"] == "the incumbent stays"
+    assert ModelVersion.objects.get() == reigning
+    assert CouponScore.objects.exists()
+
+
+def test_answers_by_chance_alone_are_never_promoted(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Null test: with answers shuffled there is nothing to learn, and nothing is published."""
+    random = np.random.default_rng(1)
+    read = job.campaign_facts
+
+    def read_shuffled(**arguments: object) -> object:
+        facts = read(**arguments)  # type: ignore[arg-type]
+        if facts.answers is not None:
+            flat = facts.answers.ravel()
+            facts.answers[...] = flat[random.permutation(len(flat))].reshape(facts.answers.shape)
+        return facts
+
+    monkeypatch.setattr(job, "campaign_facts", read_shuffled)
+    run = run_response(now=NOW)
+
+    assert run.state == RunState.SKIPPED
+    assert not CouponScore.objects.exists()
+    assert not ModelVersion.objects.exists()
+
+
+def test_what_happens_after_the_cut_off_moves_no_score(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_of = NOW - 40 * DAY
+    Campaign.objects.filter(pk=shop.live.pk).update(starts_at=as_of - DAY)
+    run_response(now=NOW, as_of=as_of)
+    before = scores()
+    for campaign in shop.ended:
+        if campaign.ends_at > as_of:
+            answer(campaign, shop.shoppers, np.random.default_rng(9))
+    extra = make_mailing(shop.products, shop.shoppers, starts_at=as_of + DAY, key="extra", ends_at=as_of + 9 * DAY)
+    answer(extra, shop.shoppers, np.random.default_rng(10))
+    # As if nothing had been learned yet: it has to be learned from scratch on what was changed.
+    monkeypatch.setattr(job, "champion", lambda _job: None)
+    run_response(now=NOW, as_of=as_of)
+
+    assert scores() == before
+
+
+def test_control_the_cut_off_matters(shop: Shop) -> None:
+    Campaign.objects.filter(pk=shop.live.pk).update(starts_at=NOW - 41 * DAY)
+    run_response(now=NOW, as_of=NOW - 40 * DAY)
+    before = scores()
+    run_response(now=NOW, as_of=NOW)
+
+    assert scores() != before
+
+
+def test_scores_of_what_is_over_are_taken_away(shop: Shop) -> None:
+    run_response(now=NOW)
+    Campaign.objects.filter(pk=shop.live.pk).update(ends_at=NOW + timedelta(hours=1))
+    run = run_response(now=NOW + DAY)
+
+    assert run.metrics["dropped"] == len(shop.shoppers) * 4
+    assert not CouponScore.objects.exists()
+
+
+def test_a_shop_without_campaigns_is_skipped() -> None:
+    run = run_response(now=NOW)
+
+    assert (run.state, run.reason) == (RunState.SKIPPED, RunReason.TOO_FEW)
+
+
+def test_a_run_that_breaks_is_failed_with_its_error(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(**_arguments: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(job, "coupon_scores_write", break_down)
+    with pytest.raises(RuntimeError):
+        run_response(now=NOW)
+
+    assert Run.objects.get(job=Job.RESPONSE).state == RunState.FAILED
+
+
+def test_a_shopper_keeps_only_the_best(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "MOST_SCORES_A_SHOPPER", 2)
+    run_response(now=NOW)
+
+    assert CouponScore.objects.count() == len(shop.shoppers) * 2
+
+
+def test_the_task_and_the_command_do_the_same(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("run_response", "--as-of", NOW.isoformat())
+
+    assert "scores" in capsys.readouterr().out
+    assert tasks.run_response() is not None
