@@ -14,8 +14,8 @@ from analytics.learners.scaling import FLAT
 
 Floats = NDArray[np.float64]
 
-# Hundreds of thousands of rows and some fifty features: .001 and .1 differ in the fourth digit.
-INVERSE_PENALTY = 0.1
+# Some fifty features, a few of them nearly the same: .001 beat .1 by .001 on October, in a third of the time.
+INVERSE_PENALTY = 0.001
 MOST_ITERATIONS = 300
 
 
