@@ -77,6 +77,11 @@ def simple_blend(habits: Habits, scores: ItemScores) -> Floats:
     return blended
 
 
+def blend_chances(blend: Floats) -> NDArray[np.float32]:
+    """Returns the simple blend as something between 0 and 1, for lists before anything was taught."""
+    return np.clip(blend / RHYTHM_WEIGHT, 0.0, 1.0).astype(np.float32)
+
+
 def candidates_of(habits: Habits, items: ItemModel, scores: ItemScores, blend: Floats) -> Candidates:
     """Returns the candidates of each shopper, in the order of shopper and type."""
     kinds = items.kinds

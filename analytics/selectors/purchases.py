@@ -20,7 +20,7 @@ from coupons.models import OrderLine, Product
 
 # Tables of types × types are held in memory: 3,000 are 36 MB each. The rest are the rarest.
 MAXIMUM_KINDS = 3000
-CHUNK_SHOPPERS = 500
+CHUNK_SHOPPERS = 250
 FETCHED_ROWS = 20_000
 SECONDS_A_DAY = 86_400
 CHINESE = re.compile(r"[\u3400-\u9fff]")
