@@ -16,10 +16,10 @@ from analytics.jobs.exclusive import exclusively
 from analytics.jobs.listing import AffinityLister
 from analytics.jobs.measuring import Stopwatch, peak_memory
 from analytics.learners.item_models import ItemModel
-from analytics.learners.logistic import LogisticModel, OneOutcome, logistic_from
+from analytics.learners.logistic import OneOutcome
 from analytics.learners.months import Quality, Read, items_before, known_before, measure_month, teach_month
 from analytics.learners.purchases import Purchases
-from analytics.learners.recommendation import blend_chances
+from analytics.learners.recommendation import Taught, blend_chances, taught_from
 from analytics.models import Run
 from analytics.selectors.coverage import coverage_of
 from analytics.selectors.purchases import (
@@ -62,7 +62,7 @@ def silently(items: Iterable[Purchases], *, label: str, total: int | None) -> It
 class Verdict:
     """What came of comparing: the model that decides (None: the simple blend) and the figures."""
 
-    model: LogisticModel | None
+    model: Taught | None
     metrics: dict[str, Any]
 
 
@@ -180,7 +180,7 @@ def _compare(run: Run, window: Window, kinds: Kinds, read: Any, watch: Stopwatch
     return Verdict(model=incumbent, metrics=metrics)
 
 
-def _incumbent(challenger: LogisticModel | None) -> LogisticModel | None:
+def _incumbent(challenger: Taught | None) -> Taught | None:
     """Returns the model in use; None without one, or with one over other features than this code counts."""
     kept = champion(Job.RECOMMENDATION)
     if kept is None:
@@ -188,7 +188,7 @@ def _incumbent(challenger: LogisticModel | None) -> LogisticModel | None:
     names = tuple(kept.description.get("features", ()))
     if challenger is not None and names != challenger.names:
         return None
-    return logistic_from(kept.arrays, names=names)
+    return taught_from(kept.arrays, names=names)
 
 
 def _is_better(one: Quality, other: Quality) -> bool:
@@ -212,7 +212,7 @@ def _drafts(
     kinds: Kinds,
     items: ItemModel,
     buyers: NDArray[np.int64],
-    model: LogisticModel | None,
+    model: Taught | None,
     now: datetime,
     progress: Progress,
 ) -> Iterator[AffinityDraft]:
