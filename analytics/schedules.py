@@ -27,6 +27,10 @@ SCHEDULE = {
     },
     "score coupons": {
         "task": "analytics.tasks.run_response",
+    },
+    # After the segments, which newcomers' lists are made from.
+    "recommend coupons": {
+        "task": "analytics.tasks.run_recommendation",
         "schedule": crontab(hour=3, minute=40),
     },
 }

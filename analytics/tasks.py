@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 
 from analytics.errors import RunInProgress
-from analytics.jobs import allocation, bandit, response, segmentation, stock_forecast
+from analytics.jobs import allocation, bandit, recommendation, response, segmentation, stock_forecast
 from analytics.services.fairness import fairness_watch
 from config.kernel.clock import database_now
 
@@ -65,4 +65,14 @@ def run_response() -> int | None:
         return response.run_response(now=database_now()).pk
     except RunInProgress:
         logger.warning("response is running already")
+        return None
+
+
+@shared_task
+def run_recommendation() -> int | None:
+    """Lists the coupons that suit each shopper; returns the run's id, or None when another run has not finished."""
+    try:
+        return recommendation.run_recommendation(now=database_now()).pk
+    except RunInProgress:
+        logger.warning("recommendation is running already")
         return None

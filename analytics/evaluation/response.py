@@ -10,8 +10,8 @@ import numpy as np
 
 from analytics.evaluation.errors import DataMissing
 from analytics.evaluation.figures import Figure
+from analytics.learners.accuracy import auc, auc_interval, log_loss, ranked_well
 from analytics.learners.calibration import calibration_error, fit_isotonic
-from analytics.learners.ranking import auc, auc_interval, log_loss, ranked_well
 from analytics.learners.response import (
     CAMPAIGN_SETTINGS,
     COUPON_SETTINGS,

@@ -14,6 +14,7 @@ TASKS: dict[str, str] = {
     "allocation": "analytics.evaluation.allocation",
     "response": "analytics.evaluation.response",
     "response-coupon": "analytics.evaluation.response_coupon",
+    "recommendation": "analytics.evaluation.recommendation",
 }
 
 

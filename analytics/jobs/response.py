@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from analytics.enums import Job, RunReason, RunState
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.measuring import Stopwatch, peak_memory
+from analytics.learners.accuracy import auc, log_loss
 from analytics.learners.calibration import calibration_error
-from analytics.learners.ranking import auc, log_loss
 from analytics.learners.response import COUPON_SETTINGS, Lesson, ResponseModel, TooFewAnswers, fit_response
 from analytics.learners.response_features import CampaignFacts, coupon_features
 from analytics.learners.segmentation import FEWEST_SHOPPERS

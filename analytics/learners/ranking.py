@@ -1,56 +1,39 @@
-"""How good a ranking and a forecast are: AUC with its interval, recall and NDCG of a shopper's first few."""
+"""How good a ranking is."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
-from analytics.learners.calibration import SMALLEST, Flags, Vector
-
-RESAMPLES = 1000
+Floats = NDArray[np.float64]
 
 
-def auc(scores: Vector, answers: Flags) -> float:
-    """Returns the chance that one who answered scores above one who did not, ties counted half; NaN without both."""
-    positives = int(answers.sum())
-    negatives = len(answers) - positives
-    if not positives or not negatives:
-        return float("nan")
-    ranks = rankdata(scores)
-    return float((ranks[answers].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+def ndcg_at(scores: NDArray[Any], relevant: NDArray[np.bool_], *, k: int = 10) -> Floats:
+    """Returns the normalised discounted cumulative gain at k of each row (Järvelin & Kekäläinen 2002).
 
-
-def auc_interval(scores: Vector, answers: Flags, *, seed: int) -> tuple[float, float]:
-    """Returns the 95 % interval of the AUC by the bootstrap over rows."""
-    draws = np.random.default_rng([seed, 11])
-    found = []
-    for _ in range(RESAMPLES):
-        rows = draws.integers(0, len(answers), len(answers))
-        found.append(auc(scores[rows], answers[rows]))
-    low, high = np.nanpercentile(found, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def log_loss(probability: Vector, answers: Flags) -> float:
-    """Returns the mean negative log likelihood."""
-    clipped = np.clip(probability, SMALLEST, 1 - SMALLEST)
-    return float(-np.mean(np.where(answers, np.log(clipped), np.log1p(-clipped))))
-
-
-def ranked_well(scores: NDArray[np.float64], answers: NDArray[np.bool_], *, first: int = 10) -> tuple[float, float]:
-    """Returns recall and NDCG of each row's first few, as means over the rows with at least one answer.
+    A hit at place i counts 1 / log2(i + 1); the sum is divided by that of the best possible list. Ties go to the
+    earlier column.
 
     Args:
-        scores, answers: shoppers × coupons.
+        scores: rows × things; -inf for a thing that may not be recommended.
+        relevant: the same shape.
+
+    Returns:
+        one figure a row, between 0 and 1; NaN for a row in which nothing is relevant.
     """
-    rows = np.flatnonzero(answers.any(axis=1))
-    if not len(rows):
-        return float("nan"), float("nan")
-    first = min(first, scores.shape[1])
-    order = np.argsort(-scores[rows], axis=1, kind="stable")[:, :first]
-    hits = np.take_along_axis(answers[rows], order, axis=1)
-    wanted = answers[rows].sum(axis=1)
-    gains = 1.0 / np.log2(np.arange(2, first + 2))
-    best = np.cumsum(gains)[np.minimum(wanted, first) - 1]
-    return float((hits.sum(axis=1) / wanted).mean()), float(((hits * gains).sum(axis=1) / best).mean())
+    k = min(k, scores.shape[1])
+    if not len(scores):
+        return np.zeros(0)
+    # A stable order of everything only among those that can be in the list.
+    bounds = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
+    contenders = np.where(scores >= bounds, scores, -np.inf)
+    best = np.argsort(-contenders, axis=1, kind="stable")[:, :k]
+    gains = 1.0 / np.log2(np.arange(2, k + 2))
+    hits = np.take_along_axis(relevant & np.isfinite(scores), best, axis=1)
+    wanted = np.minimum(relevant.sum(axis=1), k)
+    ideal = np.append(0.0, np.cumsum(gains))[wanted]
+    figures: Floats = np.full(len(scores), np.nan)
+    np.divide(hits @ gains, ideal, out=figures, where=wanted > 0)
+    return figures

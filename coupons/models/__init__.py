@@ -1,3 +1,4 @@
+from coupons.models.affinity import Affinity, AffinityEdition
 from coupons.models.allocation import Allocation
 from coupons.models.budget import Budget, BudgetEntry
 from coupons.models.catalogue import Category, Product
@@ -22,6 +23,8 @@ from coupons.models.tier import Tier
 from coupons.models.waiting import WaitingEntry
 
 __all__ = [
+    "Affinity",
+    "AffinityEdition",
     "Allocation",
     "Budget",
     "BudgetEntry",

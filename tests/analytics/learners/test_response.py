@@ -8,8 +8,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss as reference_log_loss
 from sklearn.metrics import ndcg_score, roc_auc_score
 
+from analytics.learners.accuracy import auc, auc_interval, log_loss, ranked_well
 from analytics.learners.calibration import Platt, calibration_error, expit, fit_isotonic, fit_platt
-from analytics.learners.ranking import auc, auc_interval, log_loss, ranked_well
 from analytics.learners.response import (
     Lesson,
     ResponseModel,
