@@ -245,3 +245,13 @@ class LotteryStanding(TextChoices):
     CLOSED = "closed", _("Awaiting the draw")
     DRAWN = "drawn", _("Drawn")
     CALLED_OFF = "called_off", _("Called off")
+
+
+class AffinityReason(TextChoices):
+    """Why a coupon stands where it stands in a shopper's list; the sentences are in `coupons.affinity_words`."""
+
+    BOUGHT = "bought", _("Bought often")
+    GOES_WITH = "goes_with", _("Goes with what was bought")
+    ANYTHING = "anything", _("Counts for everything")
+    PEERS = "peers", _("Liked by similar shoppers")
+    POPULAR = "popular", _("Liked by many")

@@ -7,7 +7,9 @@ from importlib import import_module
 from analytics.evaluation.figures import Evaluation
 
 # Loaded when asked for: each needs its own libraries and data.
-TASKS: dict[str, str] = {}
+TASKS: dict[str, str] = {
+    "recommendation": "analytics.evaluation.recommendation",
+}
 
 
 def evaluation(name: str) -> Evaluation:

@@ -10,7 +10,7 @@ import numpy as np
 from django.utils.text import slugify
 
 from campaigns.complete_journey.conversion import to_shop_money
-from campaigns.complete_journey.names import Name, category_name, product_name
+from campaigns.complete_journey.names import Name, category_name, product_name, readable
 from campaigns.complete_journey.promotions import Promotions
 from campaigns.complete_journey.source import Households, read_baskets, read_rows, read_unit_prices
 from config.kernel.bulk import copy_rows
@@ -31,7 +31,17 @@ NO_WARES = {
     "POSTAL CENTER",
     "PROD-WHS SALES",
 }
-PRODUCT_FIELDS = ["sku", "name_zh", "name_en", "category_id", "brand", "price", "floor_price", "is_on_sale"]
+PRODUCT_FIELDS = [
+    "sku",
+    "name_zh",
+    "name_en",
+    "category_id",
+    "product_type",
+    "brand",
+    "price",
+    "floor_price",
+    "is_on_sale",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +168,7 @@ def _product_rows(
             name.zh,
             name.en,
             category_id,
+            readable(product.product_type),
             product.brand,
             price,
             0,

@@ -59,6 +59,7 @@ class ProductAdmin(_MirrorMixin, LargeTableMixin, ShopModelAdmin):
         "sku",
         "show_name",
         "category",
+        "product_type",
         "brand",
         money_column("price", _("price")),
         money_column("floor_price", _("floor price")),
@@ -67,10 +68,10 @@ class ProductAdmin(_MirrorMixin, LargeTableMixin, ShopModelAdmin):
     list_select_related = ("category",)
     list_filter = (("category", AutocompleteSelectFilter), ("is_on_sale", BooleanRadioFilter))
     list_filter_submit = True
-    search_fields = ("sku", "name_zh", "name_en", "brand")
+    search_fields = ("sku", "name_zh", "name_en", "product_type", "brand")
     ordering = ("sku",)
-    fields = ("sku", "name_zh", "name_en", "category", "brand", "price", "floor_price", "is_on_sale")
-    readonly_fields = ("sku", "category", "brand", "price", "is_on_sale")
+    fields = ("sku", "name_zh", "name_en", "category", "product_type", "brand", "price", "floor_price", "is_on_sale")
+    readonly_fields = ("sku", "category", "product_type", "brand", "price", "is_on_sale")
 
     @display(description=_("name"), ordering="name_en")
     def show_name(self, product: Product) -> str:

@@ -85,6 +85,7 @@ COUPON: dict[str, Any] = {
     "limit_per_day": None,
     "remaining": 412,
     "claimed_by_shopper": 0,
+    "reason": "Because you buy Yogurt",
 }
 
 CLAIM: dict[str, Any] = {
@@ -233,6 +234,7 @@ PRODUCT: dict[str, Any] = {
     "brand": "Private",
     "price": "60.00",
     "category": "fluid-milk",
+    "product_type": "Fluid Milk White Only",
 }
 
 WAITING: dict[str, Any] = {

@@ -1,3 +1,4 @@
+from coupons.models.affinity import Affinity, AffinityEdition
 from coupons.models.budget import Budget, BudgetEntry
 from coupons.models.catalogue import Category, Product
 from coupons.models.claim import Claim, ClaimCounter, ClaimEntry
@@ -19,6 +20,8 @@ from coupons.models.tier import Tier
 from coupons.models.waiting import WaitingEntry
 
 __all__ = [
+    "Affinity",
+    "AffinityEdition",
     "Budget",
     "BudgetEntry",
     "Category",

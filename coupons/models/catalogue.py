@@ -42,6 +42,13 @@ class Product(models.Model):
     category = models.ForeignKey(
         Category, verbose_name=_("category"), on_delete=models.PROTECT, related_name="products"
     )
+    # What it is, whoever makes it and however large the pack: "Yogurt". Finer than a shelf, in the shop's own word.
+    product_type = models.CharField(
+        _("product type"),
+        max_length=80,
+        blank=True,
+        help_text=_("What it is, such as Yogurt; recommendations learn by it. Empty: its category counts instead."),
+    )
     brand = models.CharField(_("brand"), max_length=80, blank=True)
     price = MoneyField(_("price"))
     floor_price = MoneyField(_("floor price"), default=0)

@@ -23,6 +23,7 @@ from django.db.models.functions import Coalesce
 
 from coupons.enums import Handout, ScopeMode, WaitingState
 from coupons.models import Category, ClaimCounter, Coupon, ScopeEntry, StockBucket, WaitingEntry
+from coupons.selectors.affinities import affinity_order, with_affinities
 from users.models import User
 
 SORTS = ("recommended", "ending", "newest", "discount")
@@ -58,7 +59,7 @@ def showcase_coupons(
             | Q(description_zh__icontains=word)
             | Q(description_en__icontains=word)
         )
-    return coupons.order_by(*_order_of(sort))
+    return coupons.order_by(*_order_of(sort, shopper))
 
 
 def visible_coupons(*, now: datetime, shopper: User | None = None) -> QuerySet[Coupon]:
@@ -67,10 +68,13 @@ def visible_coupons(*, now: datetime, shopper: User | None = None) -> QuerySet[C
 
 
 def with_ticket_facts(coupons: QuerySet[Coupon], *, now: datetime, shopper: User | None = None) -> QuerySet[Coupon]:
-    """Adds `remaining` (None without a limit), `claimed_by_shopper`, `is_waited_for_by_shopper` and `is_live`."""
+    """Adds `remaining` (None without a limit), `claimed_by_shopper`, `is_waited_for_by_shopper` and `is_live`.
+
+    And why the coupon is recommended: what `with_affinities` adds.
+    """
     claimed = ClaimCounter.objects.filter(coupon=OuterRef("pk"), shopper=shopper).values("claimed")
     waiting = WaitingEntry.objects.filter(coupon=OuterRef("pk"), shopper=shopper, state=WaitingState.WAITING)
-    annotated = coupons.annotate(
+    annotated = with_affinities(coupons, shopper=shopper).annotate(
         remaining=remaining_stock(),
         claimed_by_shopper=Coalesce(Subquery(claimed), 0) if shopper else Value(0, output_field=IntegerField()),
         is_waited_for_by_shopper=Exists(waiting) if shopper else Value(False, output_field=BooleanField()),
@@ -109,7 +113,7 @@ def _counts_category(key: str) -> Q:
     return Q(Exists(including.filter(family))) | ~Q(Exists(including))
 
 
-def _order_of(sort: str) -> list[str | Combinable]:
+def _order_of(sort: str, shopper: User | None) -> list[str | Combinable]:
     orders: dict[str, list[str | Combinable]] = {
         "ending": ["-is_live", "claim_ends_at"],
         "newest": ["-published_at"],
@@ -117,10 +121,11 @@ def _order_of(sort: str) -> list[str | Combinable]:
             Coalesce(F("amount_off"), F("discount_cap")).desc(nulls_last=True),
             F("percent_off").desc(nulls_last=True),
         ],
-        # Open and in stock first; decisions of the nightly jobs will refine this.
+        # Open and in stock first; then what the last night recommends.
         "recommended": [
             "-is_live",
             Case(When(remaining=0, then=1), default=0, output_field=IntegerField()),
+            *affinity_order(shopper=shopper),
             "-published_at",
         ],
     }

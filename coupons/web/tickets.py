@@ -9,6 +9,7 @@ from typing import Literal
 from uuid import uuid4
 
 from config.kernel.clock import end_of_shop_day, shop_date
+from coupons.affinity_words import affinity_sentence
 from coupons.enums import ClaimState, CouponState, Handout
 from coupons.models import Claim, Coupon
 from coupons.services.queueing import Ticket, ticket_waiting
@@ -34,6 +35,8 @@ class CouponTicket:
     # Known on the coupon's own page.
     waiting_position: int | None
     key: str
+    # Why the shopper sees it; empty for a coupon that nothing recommends.
+    why: str = ""
     # In the queue of a coupon in queued mode.
     place: Ticket | None = None
 
@@ -107,6 +110,7 @@ def coupon_ticket(
         is_waiting=is_waiting,
         waiting_position=getattr(coupon, "waiting_position", None),
         key=str(uuid4()),
+        why=affinity_sentence(coupon.affinity_reason, coupon.affinity_data),  # type: ignore[attr-defined]  # annotated
         place=place,
     )
 

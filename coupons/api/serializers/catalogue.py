@@ -16,6 +16,7 @@ from coupons.api.serializers.benefits import (
     EnvelopeSerializer,
     ScopeSerializer,
 )
+from coupons.affinity_words import affinity_sentence
 from coupons.enums import AudienceKind, BenefitType, CouponState, Handout, RefundPolicy, ScopeMode
 from coupons.models import Coupon, Product
 from coupons.selectors.showcase import SORTS
@@ -83,11 +84,19 @@ class CouponSerializer(CouponSummarySerializer):
     limit_per_day = serializers.IntegerField(allow_null=True)
     remaining = serializers.IntegerField(allow_null=True, help_text="How many are left; null without a limit.")
     claimed_by_shopper = serializers.IntegerField(help_text="How many the shopper has claimed.")
+    reason = serializers.SerializerMethodField(
+        help_text="Why the shopper sees it, in words; null for a coupon that nothing recommends."
+    )
 
     @extend_schema_field(serializers.ChoiceField(choices=CouponState.choices))
     def get_state(self, coupon: Coupon) -> str:
         now: datetime = self.context["now"]
         return coupon.state(now).value
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_reason(self, coupon: Coupon) -> str | None:
+        # Annotated by the selector.
+        return affinity_sentence(coupon.affinity_reason, coupon.affinity_data) or None  # type: ignore[attr-defined]
 
     @extend_schema_field(EnvelopeSerializer(allow_null=True))
     def get_envelope(self, coupon: Coupon) -> dict[str, Any] | None:
@@ -111,7 +120,8 @@ class ProductSerializer(serializers.ModelSerializer):
     name = serializers.CharField()
     price = MoneyField()
     category = serializers.CharField(source="category.key")
+    product_type = serializers.CharField(help_text="What it is, in the shop's word; may be empty.")
 
     class Meta:
         model = Product
-        fields = ["sku", "name", "brand", "price", "category"]
+        fields = ["sku", "name", "brand", "price", "category", "product_type"]

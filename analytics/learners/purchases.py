@@ -1,0 +1,174 @@
+"""What shoppers bought, as arrays; and what can be counted about one shopper and one product type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+# Half of a purchase's weight is gone after so many days.
+HALF_LIVES = (10.0, 20.0, 40.0, 80.0, 160.0)
+MONTH, QUARTER = 30.0, 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Purchases:
+    """Product types in orders: one row for each order and type, however many units.
+
+    Attributes:
+        shopper_ids: ids of all shoppers here, ascending; one without a row may be among them.
+        shopper: position in `shopper_ids` of each row.
+        order: the order's id of each row.
+        kind: the product type of each row, from 0.
+        day: when, in days since 1970; fractions count.
+        kinds: how many product types there are.
+    """
+
+    shopper_ids: Ints
+    shopper: Ints
+    order: Ints
+    kind: Ints
+    day: Floats
+    kinds: int
+
+    def between(self, first: float, end: float) -> Purchases:
+        """Returns the rows of `[first, end)`, of the same shoppers."""
+        return self._where((self.day >= first) & (self.day < end))
+
+    def before(self, end: float) -> Purchases:
+        """Returns the rows before a day, of the same shoppers."""
+        return self._where(self.day < end)
+
+    def only(self, shoppers: Ints) -> Purchases:
+        """Returns the rows of some shoppers, given as ascending positions; they are numbered anew."""
+        renumbered = np.full(len(self.shopper_ids), -1, dtype=np.int64)
+        renumbered[shoppers] = np.arange(len(shoppers))
+        kept = renumbered[self.shopper] >= 0
+        return Purchases(
+            shopper_ids=self.shopper_ids[shoppers],
+            shopper=renumbered[self.shopper[kept]],
+            order=self.order[kept],
+            kind=self.kind[kept],
+            day=self.day[kept],
+            kinds=self.kinds,
+        )
+
+    def bought(self) -> NDArray[np.bool_]:
+        """Returns who bought what: shoppers × types."""
+        table = np.zeros((len(self.shopper_ids), self.kinds), dtype=bool)
+        table[self.shopper, self.kind] = True
+        return table
+
+    def _where(self, kept: NDArray[np.bool_]) -> Purchases:
+        return Purchases(
+            shopper_ids=self.shopper_ids,
+            shopper=self.shopper[kept],
+            order=self.order[kept],
+            kind=self.kind[kept],
+            day=self.day[kept],
+            kinds=self.kinds,
+        )
+
+
+def purchases_of(*, shopper_ids: Ints, order: Ints, kind: Ints, day: Floats, kinds: int, buyer: Ints) -> Purchases:
+    """Returns purchases from raw lines: an order with a type on three lines bought it once.
+
+    Args:
+        shopper_ids: ascending; each line's `buyer` is one of them.
+        order, kind, day, buyer: one entry a line.
+    """
+    _, firsts = np.unique(np.stack([order, kind]), axis=1, return_index=True)
+    return Purchases(
+        shopper_ids=shopper_ids,
+        shopper=np.searchsorted(shopper_ids, buyer[firsts]),
+        order=order[firsts],
+        kind=kind[firsts],
+        day=day[firsts],
+        kinds=kinds,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What was counted before a day about shoppers and types; nothing of that day or later.
+
+    Attributes:
+        pair_rows: row in the pair tables of each shopper and type, -1 where nothing was bought: shoppers × types.
+        counts: orders with the type, of each pair.
+        month, quarter: of these, in the last 30 and 90 days.
+        decayed: the same count under each of `HALF_LIVES`: pairs × half-lives.
+        recency: days since the last order with it.
+        gap: mean days between orders with it; NaN for a single one.
+        orders, orders_month, orders_quarter: the shopper's orders, of any type.
+        decayed_orders: the shopper's orders under each half-life: shoppers × half-lives.
+        variety: how many types the shopper bought.
+    """
+
+    pair_rows: NDArray[np.int32]
+    counts: Floats
+    month: Floats
+    quarter: Floats
+    decayed: Floats
+    recency: Floats
+    gap: Floats
+    orders: Floats
+    orders_month: Floats
+    orders_quarter: Floats
+    decayed_orders: Floats
+    variety: Floats
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Who ever bought what: shoppers × types."""
+        table: NDArray[np.bool_] = self.pair_rows >= 0
+        return table
+
+    def spread(self, values: Floats) -> Floats:
+        """Returns a value of each pair as shoppers × types, 0 where nothing was bought."""
+        padded = np.append(values, 0.0)
+        table: Floats = padded[self.pair_rows]
+        return table
+
+
+def habits_of(purchases: Purchases, *, at: float) -> Habits:
+    """Counts what shoppers bought before `at`, in days since 1970; rows of that day or later are left out."""
+    past = purchases.before(at)
+    shoppers, kinds = len(past.shopper_ids), past.kinds
+    age = at - past.day
+    pairs, row = np.unique(past.shopper * kinds + past.kind, return_inverse=True)
+    pair_rows = np.full(shoppers * kinds, -1, dtype=np.int32)
+    pair_rows[pairs] = np.arange(len(pairs), dtype=np.int32)
+    counts = np.bincount(row, minlength=len(pairs)).astype(np.float64)
+    newest = np.full(len(pairs), np.inf)
+    oldest = np.zeros(len(pairs))
+    np.minimum.at(newest, row, age)
+    np.maximum.at(oldest, row, age)
+    gap = np.full(len(pairs), np.nan)
+    np.divide(oldest - newest, counts - 1, out=gap, where=counts > 1)
+    _, firsts = np.unique(past.order, return_index=True)
+    buyer, order_age = past.shopper[firsts], age[firsts]
+
+    def of_pair(weights: Floats) -> Floats:
+        return np.bincount(row, weights=weights, minlength=len(pairs))
+
+    def of_shopper(weights: Floats) -> Floats:
+        return np.bincount(buyer, weights=weights, minlength=shoppers)
+
+    return Habits(
+        pair_rows=pair_rows.reshape(shoppers, kinds),
+        counts=counts,
+        month=of_pair((age <= MONTH).astype(np.float64)),
+        quarter=of_pair((age <= QUARTER).astype(np.float64)),
+        decayed=np.stack([of_pair(0.5 ** (age / days)) for days in HALF_LIVES], axis=1),
+        recency=newest,
+        gap=gap,
+        orders=of_shopper(np.ones(len(buyer))),
+        orders_month=of_shopper((order_age <= MONTH).astype(np.float64)),
+        orders_quarter=of_shopper((order_age <= QUARTER).astype(np.float64)),
+        decayed_orders=np.stack([of_shopper(0.5 ** (order_age / days)) for days in HALF_LIVES], axis=1),
+        variety=np.bincount(pairs // kinds, minlength=shoppers).astype(np.float64),
+    )
