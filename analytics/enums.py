@@ -33,6 +33,7 @@ class RunReason(TextChoices):
     NO_GROUPS = "no_groups", _("Every grouping had a part that was too small.")
     UNSTABLE = "unstable", _("The groups were not separated, or did not come back on resamples.")
     SHRUNK = "shrunk", _("Far fewer shoppers than last night: data seems to be missing.")
+    NOT_BETTER = "not_better", _("It was not better than the simple ways in the last month.")
     INTERRUPTED = "interrupted", _("Interrupted before it finished.")
 
 

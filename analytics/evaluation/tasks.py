@@ -9,6 +9,7 @@ from analytics.evaluation.figures import Evaluation
 # Loaded when asked for: each needs its own libraries and data.
 TASKS: dict[str, str] = {
     "recommendation": "analytics.evaluation.recommendation",
+    "sequence": "analytics.evaluation.sequence",
 }
 
 
