@@ -36,6 +36,7 @@ class RunReason(TextChoices):
     NO_BUDGET = "no_budget", _("Neither the plan nor its campaign has a budget.")
     NOTHING_TO_GIVE = "nothing_to_give", _("The campaign has no coupon for allocated shoppers, or it is over.")
     FLOORS_TOO_DEAR = "floors_too_dear", _("The budget is too small for the floors.")
+    NOT_BETTER = "not_better", _("It was not better than the simple ways in the last month.")
     INTERRUPTED = "interrupted", _("Interrupted before it finished.")
     NO_DECISIONS = "no_decisions", _("No decision between variants has been measured yet.")
     WORSE = "worse", _("The new shares would have earned less than the ones in use.")

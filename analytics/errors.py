@@ -51,3 +51,11 @@ class NeedsPostgreSQL(DomainError):
     code = "needs_postgresql"
     status = 409
     message = _("Only PostgreSQL can do this.")
+
+
+class TorchMissing(DomainError):
+    """The optional extra of the sequence model is not installed."""
+
+    code = "torch_missing"
+    status = 409
+    message = _("The sequence model needs PyTorch: pip install -r requirements-torch.txt.")

@@ -15,6 +15,7 @@ TASKS: dict[str, str] = {
     "response": "analytics.evaluation.response",
     "response-coupon": "analytics.evaluation.response_coupon",
     "recommendation": "analytics.evaluation.recommendation",
+    "sequence": "analytics.evaluation.sequence",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +90,19 @@ def purchases_of(*, shopper_ids: Ints, order: Ints, kind: Ints, day: Floats, kin
         kind=kind[firsts],
         day=day[firsts],
         kinds=kinds,
+    )
+
+
+def purchases_joined(parts: Sequence[Purchases]) -> Purchases:
+    """Returns the purchases of several groups of shoppers, each shopper in one; at least one group, ids ascending."""
+    firsts = np.cumsum([0, *(len(part.shopper_ids) for part in parts)])
+    return Purchases(
+        shopper_ids=np.concatenate([part.shopper_ids for part in parts]),
+        shopper=np.concatenate([part.shopper + first for part, first in zip(parts, firsts, strict=False)]),
+        order=np.concatenate([part.order for part in parts]),
+        kind=np.concatenate([part.kind for part in parts]),
+        day=np.concatenate([part.day for part in parts]),
+        kinds=parts[0].kinds,
     )
 
 

@@ -1,0 +1,65 @@
+"""The simple ways to say what a shopper buys next, and whether another way beats them beyond chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.learners.histories import Lessons
+from analytics.learners.months import Quality
+from analytics.learners.purchases import Purchases, habits_of
+from analytics.learners.ranking import ndcg_at
+from analytics.learners.recommendation import rhythm, without_bought
+
+Floats = NDArray[np.float64]
+Scores = NDArray[np.floating]
+
+DECAYED, POPULARITY = "decayed frequency", "popularity"
+# The ends of a 95 % interval, in standard errors.
+BEYOND_CHANCE = 1.96
+
+
+def simple_scores(purchases: Purchases, lessons: Lessons, *, day: float) -> dict[str, Scores]:
+    """Returns what the simple ways say of lessons of one day: by name, lessons × types.
+
+    Decayed frequency is the share of a shopper's orders that hold a type, at a half-life of 80 days; popularity is how
+    many shoppers ever bought it.
+    """
+    habits = habits_of(purchases, at=day)
+    return {
+        DECAYED: rhythm(habits)[lessons.shopper],
+        POPULARITY: np.tile(habits.seen.sum(axis=0).astype(np.float64), (len(lessons), 1)),
+    }
+
+
+def quality_of(scores: Scores, purchases: Purchases, lessons: Lessons, *, day: float, end: float) -> Quality:
+    """Measures scores of lessons of one day by what was bought in `[day, end)`."""
+    habits = habits_of(purchases.only(lessons.shopper), at=day)
+    bought = purchases.only(lessons.shopper).between(day, end).bought()
+    return Quality(
+        everything=ndcg_at(scores, bought), new_only=ndcg_at(without_bought(scores, habits), bought & ~habits.seen)
+    )
+
+
+def gain_over(one: Floats, other: Floats) -> tuple[float, float]:
+    """Returns the mean difference of two figures of the same shoppers and its standard error.
+
+    Shoppers without a figure (NaN) are left out; both are 0 when nobody has one.
+    """
+    differences = one - other
+    known = differences[~np.isnan(differences)]
+    if not len(known):
+        return 0.0, 0.0
+    return float(known.mean()), float(known.std() / np.sqrt(len(known)))
+
+
+def beats(challenger: Quality, incumbents: Mapping[str, Quality]) -> bool:
+    """Whether a way is better than each incumbent over all types beyond chance, and on new ones not worse beyond it."""
+    for incumbent in incumbents.values():
+        gain, error = gain_over(challenger.everything, incumbent.everything)
+        new_gain, new_error = gain_over(challenger.new_only, incumbent.new_only)
+        if gain <= BEYOND_CHANCE * error or new_gain < -BEYOND_CHANCE * new_error:
+            return False
+    return True
