@@ -56,6 +56,7 @@ MARKETER_PERMISSIONS = (
     "users.delete_tag",
     "users.view_tag",
     "analytics.view_run",
+    "analytics.view_modelversion",
     "analytics.view_segment",
     "analytics.change_segment",
     "analytics.view_fairnesssnapshot",
