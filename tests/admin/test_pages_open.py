@@ -17,6 +17,7 @@ from coupons.enums import AudienceKind
 from coupons.models import Claim, ClaimTicket, Order, OrderLine, Redemption, RedemptionEntry, ScopeEntry
 from coupons.services.code_batches import code_batch_generate
 from coupons.services.gifts import gift_offer
+from coupons.services.ratings import claim_rate
 from coupons.services.waiting import waiting_join
 from tests import factories
 from tests.campaigns.test_variants import make_group
@@ -114,6 +115,7 @@ def full_shop(db: None) -> dict[str, Any]:
         ),
         "coupons_order": order,
         "coupons_redemption": redemption,
+        "coupons_claimrating": claim_rate(claim=claim, score=4, comment="Fine", now=factories.NOW),
         "coupons_product": product,
         "coupons_category": product.category,
         "coupons_redpacket": factories.make_red_packet(),

@@ -1,4 +1,4 @@
-"""The pages of figures in a browser: they fit, they name what they show, and lead from a number to what is behind it."""
+"""The pages of figures in a browser: they fit, and lead from a number to what is behind it."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ class TestTheApi:
 
         assert_problem(post(api_client_for(outsider), path, {"score": 4}), 404, "not_found")
         backend = integrator_client(["claims:write"])
-        assert_problem(post(backend, path, {"score": 4}), 400, "shopper_missing")
+        assert_problem(post(backend, path, {"score": 4}), 400, "shopper_missing", "shopper")
         assert post(backend, path, {"score": 4, "shopper": str(used.shopper.public_id)}).status_code == 201
 
     @pytest.mark.parametrize("score", [0, 6, "5", None, 4.5, True])

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
+from django.core import mail
 from django.urls import reverse
 
 from analytics import tasks
@@ -16,6 +17,7 @@ from analytics.services.fairness import GINI, fairness_watch
 from campaigns.enums import MessageTopic
 from campaigns.models import Message
 from campaigns.selectors.inbox import inbox_entries
+from campaigns.services.sending import messages_send_due
 from coupons.models import Coupon
 from tests import factories
 from tests.analytics.builders import make_claim_at, make_order
@@ -145,6 +147,17 @@ class TestTheWatch:
         assert Message.objects.filter(channel="in_app").count() == 1
         (entry,) = inbox_entries(shopper=marketer, now=self.NOW)
         assert (entry.url, "1" in entry.body) == (reverse("figures:fairness"), True)
+
+    @pytest.mark.parametrize("language", ["en", "zh-hans"])
+    def test_writes_a_letter_that_leads_to_the_page(self, uneven: None, language: str) -> None:
+        operator = factories.make_marketer(language=language)
+        fairness_watch(now=self.NOW)
+
+        assert messages_send_due(now=self.NOW).sent == 1
+        (letter,) = mail.outbox
+        assert letter.to == [operator.email]
+        assert reverse("figures:fairness") in letter.body
+        assert reverse("figures:fairness") in str(letter.alternatives[0][0])
 
     def test_tells_of_gini(self, coupon: Coupon, marketer: User, settings: object) -> None:
         settings.FAIRNESS_HIGHEST_GINI_PERCENT = 50  # type: ignore[attr-defined]
