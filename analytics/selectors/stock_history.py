@@ -114,7 +114,10 @@ def _counted(
     stock_at_end = left[:, None] - later[:, 1:]
     opened = np.array([(shop_date(coupon.claim_starts_at) - first_day).days for coupon in coupons], dtype=np.int64)
     # The day on which it opened is no whole one, but of a young coupon it is all that is known.
-    return (stock_at_end > 0) & (np.arange(days) >= opened.reshape(-1, 1))
+    is_open = np.arange(days) >= opened.reshape(-1, 1)
+    counted = is_open & (stock_at_end > 0)
+    # Where every day ended without stock, what was claimed is at least a floor of what was wanted.
+    return np.where(counted.any(axis=1, keepdims=True), counted, is_open)
 
 
 def _arriving(rows: dict[int, int], as_of: datetime, today: date, horizon: int) -> Counts:

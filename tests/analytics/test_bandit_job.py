@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.core.management import call_command
 
 from analytics.enums import Job, ModelState, RunReason, RunState
 from analytics.jobs.bandit import FEWEST_TO_JUDGE, REIGNS_FOR, run_bandit
@@ -199,6 +200,11 @@ class TestANight:
 
         assert (run.state, run.reason) == (RunState.SKIPPED, RunReason.NO_DECISIONS)
         assert shares(group) == [None] * arms
+
+    def test_by_hand_says_why_nothing_was_published(self, capsys: pytest.CaptureFixture[str]) -> None:
+        call_command("run_bandit")
+
+        assert "No decision between variants" in capsys.readouterr().out
 
     def test_of_a_shop_without_groups_is_skipped(self) -> None:
         assert run_bandit(now=NOW).reason == RunReason.NO_DECISIONS

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -17,7 +18,7 @@ from analytics.jobs.stock_forecast import run_stock_forecast
 from analytics.models import Run
 from analytics.selectors.stock_history import coupon_days
 from config.kernel.clock import database_now, end_of_shop_day
-from coupons.models import Claim, Coupon, ReleaseBatch, Stock, StockForecast
+from coupons.models import Claim, Coupon, ReleaseBatch, Stock, StockForecast, StockMovement
 from coupons.services.stock import stock_top_up
 from tests import factories
 from tests.analytics.builders import make_claim_at, make_order, make_redemption
@@ -69,6 +70,15 @@ class TestWhatItReads:
         assert not any(counted[:18])
         assert counted[-1] is False
         assert counted[-2] is True
+
+    def test_a_coupon_that_was_always_sold_out_still_says_something(self) -> None:
+        coupon = factories.make_coupon(stock=0, limit_per_shopper=100, claim_starts_at=NOW - 10 * DAY)
+        claim_each_day(coupon, number=2, days=10)
+        # Each morning as many came as were claimed by the evening.
+        for day in range(1, 11):
+            StockMovement.objects.create(coupon=coupon, kind="topped_up", quantity=2, created_at=NOW - day * DAY - HOUR)
+
+        assert seen(coupon).counted[0].tolist() == [False] * 18 + [True] * 10
 
     def test_uses_by_age(self) -> None:
         coupon = factories.make_coupon(limit_per_shopper=100)
@@ -150,6 +160,12 @@ class TestARun:
         run_stock_forecast(now=NOW + DAY)
 
         assert list(StockForecast.objects.values_list("coupon_id", "made_at")) == [(coupon.pk, NOW + DAY)]
+
+    def test_by_hand_says_what_it_did(self, capsys: pytest.CaptureFixture[str]) -> None:
+        factories.make_coupon()
+        call_command("run_stock_forecast")
+
+        assert "1 coupons, 0 of them run out" in capsys.readouterr().out
 
     def test_of_an_empty_shop_publishes_nothing(self) -> None:
         assert run_stock_forecast(now=NOW).metrics["coupons"] == 0
