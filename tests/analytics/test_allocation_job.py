@@ -37,6 +37,13 @@ def crowd() -> list[User]:
     return make_population(NOW)
 
 
+@pytest.fixture
+def superuser_client(marketer: User) -> Client:
+    client = Client()
+    client.force_login(marketer, backend="users.backends.IdentifierBackend")
+    return client
+
+
 def rows() -> dict[int, tuple[int, Any]]:
     return {
         shopper: (coupon, explanation["value"])
@@ -124,7 +131,7 @@ class TestARun:
             Tag.objects.create(
                 shopper=shopper, name=f"segment:s{number // 20}", source=TagSource.SEGMENTATION, set_at=NOW
             )
-        plan = make_plan(NOW, budget=30_00)
+        plan = make_plan(NOW, budget=100_00)
         free = run_allocation(plan=plan, now=NOW).metrics["segments"]
         assert min(free.values()) < 0.2
         plan.floor_percent = 20
@@ -137,8 +144,9 @@ class TestARun:
         plan = make_plan(NOW, budget=30_00)
         run_allocation(plan=plan, now=NOW)
         chosen = next(iter(rows()))
-        factories.make_claim(shopper=User.objects.get(pk=chosen), now=NOW - 5 * DAY)
-        plan.most_claims = 1
+        for _number in range(9):
+            factories.make_claim(shopper=User.objects.get(pk=chosen), now=NOW - 5 * DAY)
+        plan.most_claims = 9
         metrics = run_allocation(plan=plan, now=NOW).metrics
         assert chosen not in rows()
         assert metrics["excluded"] == 1
