@@ -127,6 +127,8 @@ def readable_result(metrics: dict[str, Any]) -> dict[str, Any]:
     titles = {str(coupon.pk): coupon.title for coupon in Coupon.objects.filter(pk__in=list(metrics["coupons"]))}
     segments = {segment.tag_name: str(segment) for segment in Segment.objects.all()}
     return {
+        "by_uplift": metrics["basis"] == "uplift",
+        "shown": metrics["shown"].get("campaign"),
         "price": price_sentence(metrics),
         "figures": [
             (_("Shoppers with a purchase"), f"{metrics['shoppers']:,}"),

@@ -9,15 +9,14 @@ import numpy as np
 
 from analytics.evaluation.figures import Figure
 from analytics.evaluation.hillstrom import Experiment, read_experiments
-from analytics.learners.qini import Gain, judge_gain, qini_coefficient
+from analytics.learners.qini import RESAMPLES, Gain, qini_coefficient
 from analytics.learners.uplift import (
     LEARNERS,
     Fit,
     Score,
     Vector,
-    cross_scores,
     fit_response,
-    fit_t_logistic,
+    judge,
 )
 
 SPLITS = 20
@@ -47,17 +46,9 @@ def evaluate(seed: int, tell: Callable[[str], None], data: Path | None = None) -
     return figures
 
 
-def decide(experiment: Experiment, *, seed: int, resamples: int | None = None) -> Gain:
-    """Returns what the product measures of an experiment: scores by cross-fitting, gain by bootstrap."""
-    arrays = (experiment.features, experiment.treated, experiment.outcome)
-    return judge_gain(
-        cross_scores(fit_t_logistic, *arrays, seed=seed),
-        cross_scores(fit_response, *arrays, seed=seed),
-        experiment.treated,
-        experiment.outcome,
-        seed=seed,
-        **({} if resamples is None else {"resamples": resamples}),
-    )
+def decide(experiment: Experiment, *, seed: int, resamples: int = RESAMPLES) -> Gain:
+    """Returns what the product measures of an experiment."""
+    return judge(experiment.features, experiment.treated, experiment.outcome, seed=seed, resamples=resamples)
 
 
 def shuffled(experiment: Experiment, *, customers: int, seed: int) -> Experiment:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,8 +15,9 @@ from analytics.enums import Job, RunReason, RunState
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.measuring import Stopwatch, peak_memory
 from analytics.learners.allocation import Allocation, NotAllocatable, allocate
-from analytics.learners.expected_value import Expected, Terms, expect
+from analytics.learners.expected_value import Expected, Terms, expect, with_effect
 from analytics.learners.knapsack import NONE
+from analytics.learners.uplift import Score, learn_reliable
 from analytics.models import AllocationPlan, Run
 from analytics.selectors.allocation_facts import (
     Buyers,
@@ -27,6 +28,7 @@ from analytics.selectors.allocation_facts import (
     has_it_already,
     terms_of_coupon,
 )
+from analytics.selectors.holdout_results import latest_holdout_result, uplift_features
 from analytics.selectors.windows import WINDOW_LASTS, Window, learning_window
 from analytics.services.runs import run_finish, run_start, runs_mark_interrupted
 from campaigns.enums import CampaignStatus
@@ -40,8 +42,9 @@ FEWEST_BUYERS = 1
 LASTS = timedelta(days=2)
 # What is expected is expected within so many days, or until the campaign ends.
 LOOKS_AHEAD = timedelta(days=30)
-# What values rest on: the chance of use, since no uplift has been measured on a holdout yet.
-BASIS = "response"
+SEED = 7
+RESPONSE = "response"
+UPLIFT = "uplift"
 
 logger = structlog.get_logger(__name__)
 
@@ -55,6 +58,21 @@ class NotPossible(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What values rest on: an effect that a holdout has shown reliably, or else the response.
+
+    `score` is None for response; `shown` says which campaign was judged, and what was gained.
+    """
+
+    score: Score | None
+    shown: dict[str, Any]
+
+    @property
+    def basis(self) -> str:
+        return RESPONSE if self.score is None else UPLIFT
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What was decided for whom, before anything is written."""
 
@@ -63,7 +81,7 @@ class Decision:
     expected: Expected
     allocation: Allocation
     excluded: int
-    budget: float
+    effect: Effect
 
 
 def run_allocations(*, now: datetime) -> list[Run]:
@@ -137,6 +155,9 @@ def decide(*, plan: AllocationPlan, window: Window, is_in_the_past: bool = False
     buyers = buyers_of(window)
     terms: list[Terms] = [terms_of_coupon(coupon) for coupon in coupons]
     expected = expect(buyers.history, terms, days=LOOKS_AHEAD / timedelta(days=1), margin=plan.margin_percent / 100)
+    effect = effect_shown(before=window.end)
+    if effect.score is not None:
+        expected = with_effect(expected, effect.score(uplift_features(buyers.history)))
     values = expected.values.copy()
     if not is_in_the_past:
         for column, coupon in enumerate(coupons):
@@ -156,7 +177,19 @@ def decide(*, plan: AllocationPlan, window: Window, is_in_the_past: bool = False
         )
     except NotAllocatable as refusal:
         raise NotPossible(RunReason.FLOORS_TOO_DEAR) from refusal
-    return Decision(buyers, coupons, expected, allocation, int(excluded.sum()), budget)
+    return Decision(buyers, coupons, expected, allocation, int(excluded.sum()), effect)
+
+
+def effect_shown(*, before: datetime) -> Effect:
+    """Returns the effect that the last campaign with a holdout has shown, if its gain is reliable."""
+    result = latest_holdout_result(before=before)
+    if result is None:
+        return Effect(None, {})
+    gain, score = learn_reliable(result.features, result.treated, result.outcome, seed=SEED)
+    shown: dict[str, Any] = {"campaign": result.campaign, "shoppers": len(result.treated)}
+    if gain is not None:
+        shown |= {name: round(number, 4) for name, number in asdict(gain).items()}
+    return Effect(score, shown)
 
 
 def figures_of(decision: Decision) -> dict[str, Any]:
@@ -175,7 +208,8 @@ def figures_of(decision: Decision) -> dict[str, Any]:
         "value": round(float(decision.expected.values[rows, choice[rows]].sum())),
         "shadow_price": round(decision.allocation.shadow_price, 4),
         "gap": float(f"{decision.allocation.gap:.1e}"),
-        "basis": BASIS,
+        "basis": decision.effect.basis,
+        "shown": decision.effect.shown,
         "coupons": {
             str(coupon.pk): int((choice[rows] == number).sum()) for number, coupon in enumerate(decision.coupons)
         },
@@ -198,7 +232,7 @@ def _run_plan(plan: AllocationPlan, now: datetime) -> Run:
         "most_claims": plan.most_claims,
         "window_days": WINDOW_LASTS.days,
     }
-    run = run_start(job=Job.ALLOCATION, window=window, seed=0, parameters=parameters, now=now)
+    run = run_start(job=Job.ALLOCATION, window=window, seed=SEED, parameters=parameters, now=now)
     try:
         decision = decide(plan=plan, window=window)
         with transaction.atomic():
@@ -236,7 +270,7 @@ def _rows(run: Run, decision: Decision) -> Iterator[tuple[int, int, dict[str, An
             int(decision.buyers.shopper_ids[row]),
             {
                 "run": run.pk,
-                "basis": BASIS,
+                "basis": decision.effect.basis,
                 "chance": round(float(expected.uses[row, option]), 4),
                 "cost": round(float(expected.costs[row, option])),
                 "value": round(float(expected.values[row, option])),

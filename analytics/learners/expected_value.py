@@ -23,6 +23,7 @@ PRIOR_CLAIMS = 10.0
 # The share of claims used in a shop that has not seen any.
 USED_SHARE = 0.1
 USUAL_PAUSES = 3.0
+FLAT = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,18 @@ def expect(history: History, coupons: list[Terms], *, days: float, margin: float
         costs[:, column] = uses[:, column] * _discount(terms, bought)
         values[:, column] = uses[:, column] * margin * bought
     return Expected(buys=buys, uses=uses, costs=costs, values=values)
+
+
+def with_effect(expected: Expected, effect: Vector) -> Expected:
+    """Returns the same with values by what a coupon causes in place of what is bought with it.
+
+    Args:
+        effect: per shopper, what a coupon adds to the chance to buy; below zero it is worth nothing.
+    """
+    caused = np.maximum(effect, 0.0) / np.maximum(expected.buys, FLAT)
+    # Never more than what is bought with it, as if nobody bought anyway.
+    share = np.minimum(caused, 1.0)
+    return Expected(expected.buys, expected.uses, expected.costs, expected.values * share[:, None])
 
 
 def chance_to_buy(history: History, days: float) -> Vector:

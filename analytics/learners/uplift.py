@@ -16,6 +16,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from analytics.learners.qini import RESAMPLES, Gain, judge_gain
+
 Matrix = NDArray[np.float64]
 Vector = NDArray[np.float64]
 
@@ -141,6 +143,32 @@ def cross_scores(fit: Fit, features: Matrix, treated: Vector, outcome: Vector, *
     for part, rest in _folds(len(outcome), seed):
         scores[part] = fit(features[rest], treated[rest], outcome[rest], seed)(features[part])
     return scores
+
+
+def judge(features: Matrix, treated: Vector, outcome: Vector, *, seed: int, resamples: int = RESAMPLES) -> Gain:
+    """Measures what ranking by uplift would gain, by scores of models that did not see their shopper.
+
+    Raises:
+        TooFewOutcomes
+    """
+    uplift = cross_scores(fit_t_logistic, features, treated, outcome, seed=seed)
+    response = cross_scores(fit_response, features, treated, outcome, seed=seed)
+    return judge_gain(uplift, response, treated, outcome, seed=seed, resamples=resamples)
+
+
+def learn_reliable(
+    features: Matrix, treated: Vector, outcome: Vector, *, seed: int
+) -> tuple[Gain | None, Score | None]:
+    """Learns an effect, and says whether shoppers should be ranked by it: what the product does with an experiment.
+
+    Returns:
+        what was gained, None if there was too little to judge; and the effect, None unless its gain is reliable.
+    """
+    try:
+        gain = judge(features, treated, outcome, seed=seed)
+    except TooFewOutcomes:
+        return None, None
+    return gain, fit_t_logistic(features, treated, outcome, seed) if gain.is_reliable else None
 
 
 def refuse_too_few(treated: Vector, outcome: Vector) -> None:

@@ -13,9 +13,12 @@ from django.utils.translation import override
 from analytics.enums import RunReason, RunState
 from analytics.jobs.allocation import NotPossible, decide, dry_run, run_allocation, run_allocations
 from analytics.models import AllocationPlan, Run
+from analytics.selectors import holdout_results
+from analytics.selectors.holdout_results import latest_holdout_result
 from analytics.selectors.windows import learning_window
 from campaigns.enums import CampaignStatus
-from campaigns.models import Exposure
+from campaigns.models import Campaign, Exposure
+from campaigns.services.exposures import campaign_exposures_log
 from coupons.enums import ClaimChannel
 from coupons.errors import NotEligible
 from coupons.holdouts import is_held_out
@@ -23,9 +26,10 @@ from coupons.models import Allocation, Claim
 from coupons.services.claims import claim_create
 from tests import factories
 from tests.analytics.builders import make_order, make_plan, make_population, make_purchase
+from tests.campaigns.makers import make_campaign
 from tests.factories import NOW
 from users.enums import TagSource
-from users.models import Tag, User
+from users.models import BehaviourEvent, Tag, User
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +39,13 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def crowd() -> list[User]:
     return make_population(NOW)
+
+
+@pytest.fixture
+def superuser_client(marketer: User) -> Client:
+    client = Client()
+    client.force_login(marketer, backend="users.backends.IdentifierBackend")
+    return client
 
 
 def rows() -> dict[int, tuple[int, Any]]:
@@ -124,7 +135,7 @@ class TestARun:
             Tag.objects.create(
                 shopper=shopper, name=f"segment:s{number // 20}", source=TagSource.SEGMENTATION, set_at=NOW
             )
-        plan = make_plan(NOW, budget=30_00)
+        plan = make_plan(NOW, budget=100_00)
         free = run_allocation(plan=plan, now=NOW).metrics["segments"]
         assert min(free.values()) < 0.2
         plan.floor_percent = 20
@@ -137,8 +148,9 @@ class TestARun:
         plan = make_plan(NOW, budget=30_00)
         run_allocation(plan=plan, now=NOW)
         chosen = next(iter(rows()))
-        factories.make_claim(shopper=User.objects.get(pk=chosen), now=NOW - 5 * DAY)
-        plan.most_claims = 1
+        for _number in range(9):
+            factories.make_claim(shopper=User.objects.get(pk=chosen), now=NOW - 5 * DAY)
+        plan.most_claims = 9
         metrics = run_allocation(plan=plan, now=NOW).metrics
         assert chosen not in rows()
         assert metrics["excluded"] == 1
@@ -171,6 +183,51 @@ class TestARun:
 
     def test_a_shop_without_buyers_gives_nobody_anything(self) -> None:
         assert run_allocation(plan=make_plan(NOW, budget=30_00), now=NOW).metrics["allocated"] == 0
+
+
+class TestWhatAHoldoutHasShown:
+    @pytest.fixture
+    def ended(self, crowd: list[User], monkeypatch: pytest.MonkeyPatch) -> Campaign:
+        """A campaign of the last weeks that exposed everybody; those of the treated arm bought in it."""
+        monkeypatch.setattr(holdout_results, "FEWEST_EXPOSED", len(crowd))
+        campaign = make_campaign(
+            key="ended",
+            status=CampaignStatus.ENDED,
+            starts_at=NOW - 20 * DAY,
+            ends_at=NOW - 5 * DAY,
+            holdout_percent=50,
+            holdout_salt="ended",
+        )
+        campaign_exposures_log(campaign=campaign, shopper_ids=[shopper.pk for shopper in crowd], now=NOW - 20 * DAY)
+        BehaviourEvent.objects.filter(occurred_at__gte=NOW - 20 * DAY).delete()
+        for shopper in crowd:
+            if Exposure.objects.get(shopper=shopper).arm == "treated":
+                make_purchase(shopper, NOW - 10 * DAY)
+        return campaign
+
+    def test_is_read_as_it_was(self, crowd: list[User], ended: Campaign) -> None:
+        result = latest_holdout_result(before=NOW)
+        assert result is not None
+        assert result.campaign == "ended"
+        assert len(result.treated) == len(crowd)
+        assert (result.outcome == result.treated).all()
+        # What happened after it began is no feature; its control is the outcome.
+        for shopper in crowd[:20]:
+            make_purchase(shopper, NOW - 15 * DAY, value=99_999_00)
+        again = latest_holdout_result(before=NOW)
+        assert again is not None
+        assert (again.features == result.features).all()
+        assert again.outcome.sum() > result.outcome.sum()
+
+    def test_not_before_the_campaign_has_ended_nor_from_a_handful(self, crowd: list[User], ended: Campaign) -> None:
+        assert latest_holdout_result(before=NOW - 6 * DAY) is None
+        Exposure.objects.filter(shopper=crowd[0]).delete()
+        assert latest_holdout_result(before=NOW) is None
+
+    def test_without_a_reliable_gain_the_response_decides(self, ended: Campaign) -> None:
+        metrics = run_allocation(plan=make_plan(NOW, budget=30_00), now=NOW).metrics
+        assert metrics["basis"] == "response"
+        assert metrics["shown"]["campaign"] == "ended"
 
 
 class TestADryRun:

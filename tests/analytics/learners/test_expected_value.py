@@ -5,7 +5,15 @@ from math import exp
 import numpy as np
 import pytest
 
-from analytics.learners.expected_value import PRIOR_CLAIMS, USED_SHARE, History, Terms, chance_to_buy, expect
+from analytics.learners.expected_value import (
+    PRIOR_CLAIMS,
+    USED_SHARE,
+    History,
+    Terms,
+    chance_to_buy,
+    expect,
+    with_effect,
+)
 
 
 def history(**columns: list[float]) -> History:
@@ -80,3 +88,12 @@ def test_strange_histories_stay_in_bounds() -> None:
     assert ((expected.uses >= 0) & (expected.uses <= 1)).all()
     assert np.isfinite(expected.values).all()
     assert (expected.costs >= 0).all()
+
+
+def test_an_effect_counts_only_what_the_coupon_causes() -> None:
+    expected = expect(history(purchases=[10.0] * 4), [Terms(amount_off=5)], days=10, margin=0.3)
+
+    caused = with_effect(expected, np.array([0.0, -0.2, expected.buys[2] / 4, 5.0]))
+
+    assert caused.values[:, 0] / expected.values[:, 0] == pytest.approx([0, 0, 0.25, 1])
+    assert np.array_equal(caused.costs, expected.costs)

@@ -13,6 +13,7 @@ from analytics.learners.uplift import (
     cross_scores,
     fit_response,
     fit_t_logistic,
+    learn_reliable,
 )
 
 
@@ -105,3 +106,17 @@ def test_the_shuffle_moves_treatment_alone() -> None:
     assert np.isclose(null.outcome.mean(), real.outcome.mean())
     model = fit_t_logistic(null.features, null.treated, null.outcome, 7)
     assert abs(qini_coefficient(model(real.features), real.treated, real.outcome)) < 0.3
+
+
+def test_what_is_learned_is_used_only_where_its_gain_is_reliable() -> None:
+    real = make_experiment()
+    null = shuffled(real, customers=4000, seed=3)
+
+    gain, score = learn_reliable(real.features, real.treated, real.outcome, seed=7)
+    assert gain is not None
+    assert score is not None
+    moved = real.features[:, 1] > 0.3
+    assert score(real.features)[moved].mean() > score(real.features)[~moved].mean()
+    assert learn_reliable(null.features, null.treated, null.outcome, seed=7)[1] is None
+    assert learn_reliable(real.features[:20], real.treated[:20], real.outcome[:20], seed=7) == (None, None)
+    assert learn_reliable(real.features[:0], real.treated[:0], real.outcome[:0], seed=7) == (None, None)
