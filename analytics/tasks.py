@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 
 from analytics.errors import RunInProgress
-from analytics.jobs import response, segmentation
+from analytics.jobs import response, segmentation, timing
 from config.kernel.clock import database_now
 
 logger = structlog.get_logger(__name__)
@@ -28,4 +28,14 @@ def run_response() -> int | None:
         return response.run_response(now=database_now()).pk
     except RunInProgress:
         logger.warning("response is running already")
+        return None
+
+
+@shared_task
+def run_timing() -> int | None:
+    """Plans when and how to reach each shopper; returns the run's id, or None when another run has not finished."""
+    try:
+        return timing.run_timing(now=database_now()).pk
+    except RunInProgress:
+        logger.warning("timing is running already")
         return None

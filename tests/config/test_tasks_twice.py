@@ -209,6 +209,15 @@ WORK = {
         # By the second run everybody's last purchase lies a moment longer ago.
         renewed=("set_at", "expires_at", "run_id", "profile", "centroid"),
     ),
+    # Scores cannot be made without mailings that ended; tests/analytics/test_response_job.py runs it twice on some.
+    "analytics.tasks.run_response": Work(shoppers_with_habits, (None, None), journal=(Run,)),
+    "analytics.tasks.run_timing": Work(
+        shoppers_with_habits,
+        (None, None),
+        journal=(Run,),
+        # The week has moved on by a moment.
+        renewed=("computed_at", "trigger_score", "reasons"),
+    ),
     "campaigns.tasks.enqueue_reminders": Work(a_claim_that_ends_soon),
     "campaigns.tasks.enqueue_waiting_notes": Work(a_shopper_who_was_granted),
     "campaigns.tasks.run_grant": Work(a_grant_to_three_shoppers, (3, 0)),
