@@ -127,6 +127,7 @@ def plan_drafts(facts: TimingFacts, everybody: Population) -> list[PlanDraft]:
     ]
 
 
-def _busiest(shares: NDArray[np.float64]) -> dict[str, float]:
+def _busiest(shares: NDArray[np.float64]) -> list[list[float]]:
+    # A list, since the database puts the keys of an object into an order of its own.
     busiest = np.argsort(-shares, kind="stable")[:TOLD_HOURS]
-    return {str(hour): round(float(shares[hour]), 3) for hour in busiest.tolist()}
+    return [[hour, round(float(shares[hour]), 3)] for hour in busiest.tolist()]

@@ -36,7 +36,7 @@ WHERE occurred_at >= %(habit)s AND occurred_at < %(as_of)s GROUP BY 1
 REFERENCE = """
 SELECT percentile_cont(%(percentile)s) WITHIN GROUP (ORDER BY week) FROM (
     SELECT SUM({weight}) AS week FROM users_behaviourevent
-    WHERE occurred_at >= %(week)s AND occurred_at < %(as_of)s GROUP BY shopper_id
+    WHERE occurred_at > %(week)s AND occurred_at < %(as_of)s GROUP BY shopper_id
 ) AS sums WHERE week > 0
 """
 
