@@ -48,6 +48,8 @@ MARKETER_PERMISSIONS = (
     "campaigns.change_grant",
     "campaigns.view_grant",
     "campaigns.view_message",
+    "campaigns.view_couponscore",
+    "campaigns.view_contactplan",
     "users.change_user",
     "users.view_user",
     "users.add_tag",

@@ -30,6 +30,8 @@ FIGURES = (
     ("stability", gettext_lazy("Agreement with groupings of 80 % resamples (1 is the same)")),
     ("agreement_with_last_night", gettext_lazy("Agreement with the tags of the run before (1 is the same)")),
     ("inertia", gettext_lazy("Inertia")),
+    ("scores", gettext_lazy("Scores of coupons written")),
+    ("triggered", gettext_lazy("Shoppers near to buying")),
     ("seconds", gettext_lazy("Seconds")),
     ("peak_memory_mib", gettext_lazy("Peak memory in MiB")),
 )
