@@ -1,4 +1,4 @@
-"""What the nightly runs make of a shopper, on the shopper's page: which coupons fit, when, by which channel, and why."""
+"""What the nightly runs make of a shopper, on the shopper's page: which coupons fit, when to write, and why."""
 
 from __future__ import annotations
 
