@@ -33,4 +33,8 @@ SCHEDULE = {
         "task": "analytics.tasks.run_recommendation",
         "schedule": crontab(hour=3, minute=40),
     },
+    "plan contacts": {
+        "task": "analytics.tasks.run_timing",
+        "schedule": crontab(hour=4, minute=10),
+    },
 }

@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 
 from analytics.errors import RunInProgress
-from analytics.jobs import allocation, bandit, recommendation, response, segmentation, stock_forecast
+from analytics.jobs import allocation, bandit, recommendation, response, segmentation, stock_forecast, timing
 from analytics.services.fairness import fairness_watch
 from config.kernel.clock import database_now
 
@@ -75,4 +75,14 @@ def run_recommendation() -> int | None:
         return recommendation.run_recommendation(now=database_now()).pk
     except RunInProgress:
         logger.warning("recommendation is running already")
+        return None
+
+
+@shared_task
+def run_timing() -> int | None:
+    """Plans when and how to reach each shopper; returns the run's id, or None when another run has not finished."""
+    try:
+        return timing.run_timing(now=database_now()).pk
+    except RunInProgress:
+        logger.warning("timing is running already")
         return None

@@ -52,6 +52,8 @@ MARKETER_PERMISSIONS = (
     "campaigns.add_variantgroup",
     "campaigns.change_variantgroup",
     "campaigns.view_variantgroup",
+    "campaigns.view_couponscore",
+    "campaigns.view_contactplan",
     "users.change_user",
     "users.view_user",
     "users.add_tag",

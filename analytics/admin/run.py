@@ -39,6 +39,8 @@ FIGURES = (
     ("measured", gettext_lazy("Decisions measured tonight")),
     ("earned", gettext_lazy("Reward of the model in use, with its interval")),
     ("earned_before", gettext_lazy("Reward of the model before, with its interval")),
+    ("scores", gettext_lazy("Scores of coupons written")),
+    ("triggered", gettext_lazy("Shoppers near to buying")),
     ("seconds", gettext_lazy("Seconds")),
     ("peak_memory_mib", gettext_lazy("Peak memory in MiB")),
 )

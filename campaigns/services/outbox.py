@@ -17,7 +17,8 @@ from config.kernel.locks import busy_when_locked
 class MessageDraft:
     """A message to be written; one that has the same `dedupe_key` as an older one is dropped.
 
-    `data` says what the message is about in ids and moments: never in words, never with personal data.
+    `data` says what the message is about in ids and moments: never in words, never with personal data. `send_at` is
+    when a channel that does not deliver by writing sends it; None for at once.
     """
 
     dedupe_key: str
@@ -25,6 +26,7 @@ class MessageDraft:
     channel: MessageChannel
     topic: MessageTopic
     data: dict[str, Any] = field(default_factory=dict)
+    send_at: datetime | None = None
 
 
 def messages_write(*, drafts: Iterable[MessageDraft], now: datetime) -> int:
@@ -48,6 +50,6 @@ def _message_of(draft: MessageDraft, now: datetime) -> Message:
         data=draft.data,
         state=MessageState.SENT if is_delivered else MessageState.PENDING,
         sent_at=now if is_delivered else None,
-        next_attempt_at=now,
+        next_attempt_at=draft.send_at or now,
         created_at=now,
     )

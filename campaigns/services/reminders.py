@@ -8,6 +8,8 @@ from datetime import datetime
 from django.db.models import Q
 
 from campaigns.enums import MessageChannel, MessageTopic
+from campaigns.models import ContactPlan
+from campaigns.selectors.contact import best_moment, contact_plans_of, wants_email
 from campaigns.selectors.reminders import WINDOWS, ReminderWindow, claims_to_remind
 from campaigns.services.outbox import MessageDraft, messages_write
 from coupons.models import Claim
@@ -19,6 +21,9 @@ def reminders_enqueue(
     *, now: datetime, chunk_size: int = CHUNK_SIZE, progressed: Callable[[int], object] = lambda _claims: None
 ) -> int:
     """Writes the reminders that are due: in the app always, by e-mail to those who want that.
+
+    The e-mail of a reminder that can wait goes out at the shopper's best hour, and is left out where the nightly run
+    found that it would not help beside the message in the app. The last reminder waits for nothing.
 
     Each claim, end, lead time and channel gets one message, however often or in how many places at once this
     runs; a run that was cut off is completed by the next.
@@ -33,8 +38,11 @@ def reminders_enqueue(
     reminded = 0
     for window in WINDOWS:
         for claims in _chunks(window, now, chunk_size):
+            plans = contact_plans_of(shopper_ids=(claim.shopper_id for claim in claims), now=now)
             messages_write(
-                drafts=(draft for claim in claims for draft in _drafts_of(claim, window)),
+                drafts=(
+                    draft for claim in claims for draft in _drafts_of(claim, window, plans.get(claim.shopper_id), now)
+                ),
                 now=now,
             )
             reminded += len(claims)
@@ -53,10 +61,12 @@ def _chunks(window: ReminderWindow, now: datetime, chunk_size: int) -> Iterator[
         chunk = list(todo.filter(behind, expires_at__gte=last.expires_at)[:chunk_size])
 
 
-def _drafts_of(claim: Claim, window: ReminderWindow) -> Iterator[MessageDraft]:
+def _drafts_of(claim: Claim, window: ReminderWindow, plan: ContactPlan | None, now: datetime) -> Iterator[MessageDraft]:
+    is_last = not window.shortest
     channels = [MessageChannel.IN_APP]
-    if claim.by_email:  # type: ignore[attr-defined]  # annotated by the selector
+    if claim.by_email and (is_last or wants_email(plan=plan)):  # type: ignore[attr-defined]  # annotated by the selector
         channels.append(MessageChannel.EMAIL)
+    latest = claim.expires_at - window.shortest
     for channel in channels:
         yield MessageDraft(
             dedupe_key=f"{claim.reminder_key}:{channel}",  # type: ignore[attr-defined]  # annotated by the selector
@@ -64,4 +74,5 @@ def _drafts_of(claim: Claim, window: ReminderWindow) -> Iterator[MessageDraft]:
             channel=channel,
             topic=MessageTopic.EXPIRY_REMINDER,
             data={"claim": claim.pk, "expires_at": claim.expires_at.isoformat(), "lead_hours": window.hours},
+            send_at=now if is_last else best_moment(plan=plan, now=now, latest=latest),
         )

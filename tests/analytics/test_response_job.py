@@ -17,7 +17,7 @@ from analytics.jobs.response import run_response
 from analytics.models import ModelPromotion, ModelVersion, Run
 from campaigns.models import Campaign, CouponScore
 from tests import factories
-from tests.analytics.response_shop import DAY, Shop, answer, coupons_of, make_mailing, make_response_shop
+from tests.analytics.response_shop import DAY, Shop, answer, coupons_of, make_mailing, make_response_shop, use
 
 NOW = factories.NOW
 
@@ -142,9 +142,10 @@ def test_what_happens_after_the_cut_off_moves_no_score(shop: Shop, monkeypatch: 
     Campaign.objects.filter(pk=shop.live.pk).update(starts_at=as_of - DAY)
     run_response(now=NOW, as_of=as_of)
     before = scores()
-    for campaign in shop.ended:
-        if campaign.ends_at > as_of:
-            answer(campaign, shop.shoppers, np.random.default_rng(9))
+    coupons = coupons_of(shop.ended[-1])
+    for number, shopper in enumerate(shop.shoppers):
+        for place in range(4):
+            use(shopper, coupons[place], shop.products[place], as_of + number * timedelta(hours=1))
     extra = make_mailing(shop.products, shop.shoppers, starts_at=as_of + DAY, key="extra", ends_at=as_of + 9 * DAY)
     answer(extra, shop.shoppers, np.random.default_rng(10))
     # As if nothing had been learned yet: it has to be learned from scratch on what was changed.

@@ -247,6 +247,14 @@ WORK = {
         journal=(Run,),
         # By the second run a moment less of the day is left.
         renewed=("made_at", "claims_ahead", "claims_a_day", "redemptions_a_week", "days_of_cover", "runs_out_at"),
+    # Scores cannot be made without mailings that ended; tests/analytics/test_response_job.py runs it twice on some.
+    "analytics.tasks.run_response": Work(shoppers_with_habits, (None, None), journal=(Run,)),
+    "analytics.tasks.run_timing": Work(
+        shoppers_with_habits,
+        (None, None),
+        journal=(Run,),
+        # The week has moved on by a moment.
+        renewed=("computed_at", "trigger_score", "reasons"),
     ),
     "campaigns.tasks.enqueue_reminders": Work(a_claim_that_ends_soon),
     "campaigns.tasks.enqueue_waiting_notes": Work(a_shopper_who_was_granted),
