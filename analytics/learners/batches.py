@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analytics.learners.histories import MOST_BASKETS, Histories, Ints, Lessons, Reals
 
@@ -26,6 +25,7 @@ class Batch:
         shoppers, steps: the size of that table.
         lesson_row, lesson_step: the last basket of each lesson.
         lesson_figures, pair_figures: as in `Lessons`.
+        lesson_trend: of the lesson's day: lessons × types.
         pair_lesson, pair_kind, target_lesson, target_kind: with positions in this batch's lessons.
         positions: where each of these lessons stands in the `Lessons` that it comes from.
     """
@@ -40,6 +40,7 @@ class Batch:
     lesson_row: Ints
     lesson_step: Ints
     lesson_figures: Reals
+    lesson_trend: Reals
     pair_lesson: Ints
     pair_kind: Ints
     pair_figures: Reals
@@ -99,6 +100,7 @@ def batch_of(histories: Histories, lessons: Lessons, shoppers: Ints) -> Batch:
         lesson_row=row,
         lesson_step=lessons.baskets[chosen] - oldest[row] - 1,
         lesson_figures=lessons.figures[chosen],
+        lesson_trend=lessons.trend[lessons.day[chosen]],
         pair_lesson=pair_lesson,
         pair_kind=lessons.pair_kind[pair],
         pair_figures=lessons.pair_figures[pair],
