@@ -7,4 +7,9 @@ SCHEDULE = {
         "task": "analytics.tasks.run_segmentation",
         "schedule": crontab(hour=3, minute=10),
     },
+    # After the segments, which newcomers' lists are made from.
+    "recommend coupons": {
+        "task": "analytics.tasks.run_recommendation",
+        "schedule": crontab(hour=3, minute=40),
+    },
 }

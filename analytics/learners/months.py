@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.learners.item_models import ItemModel, learn_items
-from analytics.learners.logistic import LogisticModel
 from analytics.learners.purchases import Habits, Purchases, habits_of
 from analytics.learners.ranking import ndcg_at
 from analytics.learners.recommendation import (
     Candidates,
     ItemScores,
+    Taught,
     came_in,
     candidates_of,
     chances,
@@ -39,7 +39,7 @@ class Known:
     blend: Table
     candidates: Candidates
 
-    def taught(self, model: LogisticModel) -> Table:
+    def taught(self, model: Taught) -> Table:
         """Returns the chances of each type by a taught model: shoppers × types."""
         return chances(self.candidates, model, shoppers=len(self.blend), kinds=self.items.kinds)
 
@@ -85,7 +85,7 @@ def known_before(purchases: Purchases, items: ItemModel, *, day: float) -> Known
     )
 
 
-def teach_month(read: Read, items: ItemModel, *, first: float, end: float) -> LogisticModel:
+def teach_month(read: Read, items: ItemModel, *, first: float, end: float) -> Taught:
     """Teaches by one month: features from before `first`, labels from `[first, end)`.
 
     Raises:

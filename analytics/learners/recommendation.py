@@ -7,14 +7,15 @@ before it, labels from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analytics.learners.item_models import ItemModel, log_counts
-from analytics.learners.logistic import LogisticModel, OneOutcome, fit_logistic
+from analytics.learners.logistic import LogisticModel, OneOutcome, fit_logistic, logistic_from
 from analytics.learners.purchases import HALF_LIVES, Habits, Purchases
 
 Floats = NDArray[np.float64]
@@ -33,6 +34,7 @@ SMALL_EASE = 0.003
 # A type that was bought again and again is due at 1; beyond five times its gap there is nothing more to tell.
 MOST_OVERDUE = 5.0
 NEVER_RECENT = 365.0
+IS_NEW = "is_new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,11 @@ def simple_blend(habits: Habits, scores: ItemScores) -> Floats:
     return blended
 
 
+def blend_chances(blend: Floats) -> NDArray[np.float32]:
+    """Returns the simple blend as something between 0 and 1, for lists before anything was taught."""
+    return np.clip(blend / RHYTHM_WEIGHT, 0.0, 1.0).astype(np.float32)
+
+
 def candidates_of(habits: Habits, items: ItemModel, scores: ItemScores, blend: Floats) -> Candidates:
     """Returns the candidates of each shopper, in the order of shopper and type."""
     kinds = items.kinds
@@ -102,15 +109,57 @@ def candidates_of(habits: Habits, items: ItemModel, scores: ItemScores, blend: F
     )
 
 
-def teach(chunks: Iterable[tuple[Candidates, NDArray[np.bool_]]]) -> LogisticModel:
-    """Fits the model that says how likely a candidate is bought.
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """Two models over the same features: for types that the shopper has bought before, and for those never bought.
+
+    What tells a next yogurt from a next pasta tells little of what somebody will try.
+    """
+
+    again: LogisticModel
+    new: LogisticModel
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features' names."""
+        return self.again.names
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Returns what `taught_from` takes, without the names."""
+        return {
+            f"{part}_{name}": array
+            for part, model in (("again", self.again), ("new", self.new))
+            for name, array in model.arrays().items()
+        }
+
+    def probability(self, candidates: Candidates) -> Floats:
+        """Returns the probability of each candidate."""
+        is_new = candidates.features[:, candidates.names.index(IS_NEW)] > 0
+        return np.where(is_new, self.new.probability(candidates.features), self.again.probability(candidates.features))
+
+
+def taught_from(arrays: Mapping[str, NDArray[Any]], *, names: tuple[str, ...]) -> Taught:
+    """Returns what was kept as `arrays()`.
+
+    Raises:
+        KeyError: an array is missing.
+    """
+    parts = {
+        part: {name.removeprefix(f"{part}_"): array for name, array in arrays.items() if name.startswith(f"{part}_")}
+        for part in ("again", "new")
+    }
+    return Taught(**{part: logistic_from(kept, names=names) for part, kept in parts.items()})
+
+
+def teach(chunks: Iterable[tuple[Candidates, NDArray[np.bool_]]]) -> Taught:
+    """Fits the models that say how likely a candidate is bought.
 
     Args:
         chunks: candidates as of a day, and what their shoppers bought in the month from that day on (shoppers ×
             types). Shoppers who bought nothing in it say nothing of types and are left out.
 
     Raises:
-        OneOutcome: nobody bought anything, or everybody everything.
+        OneOutcome: nobody bought anything again, or nothing new, or everybody everything.
     """
     features, labels = [], []
     names: tuple[str, ...] = ()
@@ -121,16 +170,21 @@ def teach(chunks: Iterable[tuple[Candidates, NDArray[np.bool_]]]) -> LogisticMod
         names = candidates.names
     if not features:
         raise OneOutcome
-    return fit_logistic(np.concatenate(features), np.concatenate(labels), names=names)
+    table, known = np.concatenate(features), np.concatenate(labels)
+    is_new = table[:, names.index(IS_NEW)] > 0
+    return Taught(
+        again=fit_logistic(table[~is_new], known[~is_new], names=names),
+        new=fit_logistic(table[is_new], known[is_new], names=names),
+    )
 
 
-def chances(candidates: Candidates, model: LogisticModel, *, shoppers: int, kinds: int) -> NDArray[np.float32]:
+def chances(candidates: Candidates, model: Taught, *, shoppers: int, kinds: int) -> NDArray[np.float32]:
     """Returns the probability that each shopper, if they come at all, buys each type within a month.
 
     Shoppers × types; what is no candidate has probability 0.
     """
     table = np.zeros((shoppers, kinds), dtype=np.float32)
-    table[candidates.shopper, candidates.kind] = model.probability(candidates.features)
+    table[candidates.shopper, candidates.kind] = model.probability(candidates)
     return table
 
 
@@ -149,7 +203,8 @@ def came_in(month: Purchases, habits: Habits) -> NDArray[np.int64]:
 def _mark_best(chosen: NDArray[np.bool_], scores: NDArray[np.floating], count: int) -> None:
     count = min(count, scores.shape[1])
     best = np.argpartition(-scores, count - 1, axis=1)[:, :count]
-    np.put_along_axis(chosen, best, np.isfinite(np.take_along_axis(scores, best, axis=1)), axis=1)
+    is_marked = chosen[np.arange(len(scores))[:, None], best] | np.isfinite(np.take_along_axis(scores, best, axis=1))
+    np.put_along_axis(chosen, best, is_marked, axis=1)
 
 
 def _columns(
@@ -180,7 +235,7 @@ def _columns(
     share_80 = _log(shares[80.0], SMALL_SHARE)
     log_ease = _log(ease, SMALL_EASE)
     return {
-        "is_new": is_new.astype(np.float64),
+        IS_NEW: is_new.astype(np.float64),
         "is_single": (counts == 1).astype(np.float64),
         "orders_with": np.log1p(counts),
         "orders_with_month": np.log1p(of_pair(habits.month, 0.0)),
@@ -211,18 +266,13 @@ def _columns(
         "orders_month": month_orders,
         "variety": np.log1p(habits.variety[shopper]),
         "decayed_orders": np.log1p(habits.decayed_orders[shopper, 2]),
-        # What acts together: rhythm with how often people come and how often they buy the thing again …
+        # What acts together: rhythm with how often people come and how often they buy the thing again.
         "share_80 × orders_month": share_80 * month_orders,
         "share × repeat_rate": share * repeat_rate,
         "recency × repeat_rate": recency * repeat_rate,
         "share_80 × recency": share_80 * recency,
         "share_40 × repeat_rate": _log(shares[40.0], SMALL_SHARE) * repeat_rate,
         "overdue × orders_with": np.log1p(overdue) * np.log1p(counts),
-        # … and for what was never bought everything weighs differently.
-        "is_new × log_ease": is_new * log_ease,
-        "is_new × shoppers_month": is_new * shoppers_month,
-        "is_new × trend": is_new * np.log(items.trend[kind]),
-        "is_new × novelty_rate": is_new * novelty_rate,
         # Bends where a line is too stiff.
         "log_ease²": log_ease**2,
         "share_80²": share_80**2,

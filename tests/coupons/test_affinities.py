@@ -1,4 +1,4 @@
-"""What the night decided, as the showcase shows it: whole or not at all, in the shopper's language, at no further query."""
+"""What the night decided, as the showcase shows it: whole or not at all, with its reason, for no query more."""
 
 from __future__ import annotations
 

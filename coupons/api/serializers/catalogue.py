@@ -10,13 +10,13 @@ from rest_framework import serializers
 
 from config.kernel.api.fields import MomentField, MoneyField, TextField
 from config.kernel.api.serializers import StrictSerializer
+from coupons.affinity_words import affinity_sentence
 from coupons.api.serializers.benefits import (
     BenefitSerializer,
     ConditionsSerializer,
     EnvelopeSerializer,
     ScopeSerializer,
 )
-from coupons.affinity_words import affinity_sentence
 from coupons.enums import AudienceKind, BenefitType, CouponState, Handout, RefundPolicy, ScopeMode
 from coupons.models import Coupon, Product
 from coupons.selectors.showcase import SORTS

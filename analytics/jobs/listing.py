@@ -1,0 +1,158 @@
+"""From chances of product types to lists of coupons with reasons, chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.learners.item_models import ItemModel
+from analytics.learners.shortlist import (
+    Relevance,
+    groups_of,
+    relevance_of,
+    strongest_companion,
+    varied_order,
+)
+from analytics.selectors.coverage import Coverage
+from analytics.selectors.purchases import Kinds
+from coupons.enums import AffinityReason
+from coupons.services.affinities import AffinityDraft
+
+# A page of the showcase.
+OWN_LENGTH = 12
+# Beyond these, being popular is nothing to say of a coupon.
+POPULAR_LENGTH = 8
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Chances of types and relevance of coupons, summed over shoppers."""
+
+    chances: NDArray[np.float64]
+    relevance: NDArray[np.float64]
+    shoppers: int = 0
+
+
+@dataclass(slots=True)
+class AffinityLister:
+    """Makes the lists; while it lists shoppers it adds up what their segments, and all of them, like."""
+
+    kinds: Kinds
+    items: ItemModel
+    coverage: Coverage
+    _groups: NDArray[np.int64] = field(init=False)
+    _sums: dict[str, _Sums] = field(init=False, default_factory=dict)
+    _segment_lists: dict[str, list[AffinityDraft]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._groups = groups_of(self.coverage.shares)
+
+    def own_lists(
+        self,
+        shopper_ids: NDArray[np.int64],
+        chances: NDArray[np.float32],
+        seen: NDArray[np.bool_],
+        segments: Sequence[str],
+    ) -> Iterator[AffinityDraft]:
+        """Yields the lists of shoppers with purchases.
+
+        Args:
+            chances, seen: shoppers × types.
+            segments: the tag of each, "" for none.
+        """
+        if not len(self.coverage.coupon_ids):
+            return
+        relevance = relevance_of(chances, self.coverage.shares, self.coverage.shop_share)
+        self._add("", chances, relevance)
+        names = np.array(segments)
+        for segment in np.unique(names[names != ""]):
+            members = names == segment
+            part = Relevance(score=relevance.score[members], leading_kind=relevance.leading_kind[members])
+            self._add(str(segment), chances[members], part)
+        order = varied_order(relevance, self._groups, length=OWN_LENGTH)
+        rows, places = np.nonzero(order >= 0)
+        coupons = order[rows, places]
+        kinds = relevance.leading_kind[rows, coupons]
+        is_bought = seen[rows, kinds]
+        companions = np.full(len(rows), -1, dtype=np.int64)
+        companions[~is_bought] = strongest_companion(seen[rows[~is_bought]], self.items.ease, kinds[~is_bought])
+        scores = relevance.score[rows, coupons]
+        for row, place, coupon, kind, bought, companion, score in zip(
+            rows.tolist(),
+            places.tolist(),
+            coupons.tolist(),
+            kinds.tolist(),
+            is_bought.tolist(),
+            companions.tolist(),
+            scores.tolist(),
+            strict=True,
+        ):
+            reason, data = self._reason(coupon, kind, bought, companion)
+            yield AffinityDraft(
+                shopper_id=int(shopper_ids[row]),
+                coupon_id=int(self.coverage.coupon_ids[coupon]),
+                place=place + 1,
+                score=round(score, 6),
+                reason=reason,
+                data=data,
+            )
+
+    def segment_list(self, shopper_id: int, segment: str) -> Iterator[AffinityDraft]:
+        """Yields the list of somebody without purchases, from what the members of the segment like."""
+        if segment not in self._segment_lists:
+            self._segment_lists[segment] = list(self._list_of(segment, AffinityReason.PEERS, OWN_LENGTH))
+        for draft in self._segment_lists[segment]:
+            yield AffinityDraft(
+                shopper_id=shopper_id,
+                coupon_id=draft.coupon_id,
+                place=draft.place,
+                score=draft.score,
+                reason=draft.reason,
+            )
+
+    def popular_list(self) -> Iterator[AffinityDraft]:
+        """Yields everybody's list, from what all shoppers like."""
+        return self._list_of("", AffinityReason.POPULAR, POPULAR_LENGTH)
+
+    def _reason(self, coupon: int, kind: int, bought: bool, companion: int) -> tuple[AffinityReason, dict[str, Any]]:
+        if self.coverage.is_whole_shop[coupon]:
+            return AffinityReason.ANYTHING, {}
+        if bought:
+            return AffinityReason.BOUGHT, self._names(kind)
+        if companion >= 0:
+            return AffinityReason.GOES_WITH, self._names(companion)
+        return AffinityReason.POPULAR, {}
+
+    def _names(self, kind: int) -> dict[str, Any]:
+        named = self.kinds.kinds[kind]
+        return {"kind": named.key, "name_en": named.name_en, "name_zh": named.name_zh}
+
+    def _add(self, segment: str, chances: NDArray[np.float32], relevance: Relevance) -> None:
+        sums = self._sums.setdefault(
+            segment, _Sums(chances=np.zeros(chances.shape[1]), relevance=np.zeros(relevance.score.shape[1]))
+        )
+        sums.chances += chances.sum(axis=0, dtype=np.float64)
+        sums.relevance += relevance.score.sum(axis=0, dtype=np.float64)
+        sums.shoppers += len(chances)
+
+    def _list_of(self, segment: str, reason: AffinityReason, length: int) -> Iterator[AffinityDraft]:
+        sums = self._sums.get(segment)
+        if sums is None:
+            return
+        chances = (sums.chances / sums.shoppers).astype(np.float32)[None, :]
+        leading = relevance_of(chances, self.coverage.shares, self.coverage.shop_share).leading_kind
+        mean = (sums.relevance / sums.shoppers).astype(np.float32)[None, :]
+        order = varied_order(Relevance(score=mean, leading_kind=leading), self._groups, length=length)
+        for place, coupon in enumerate(order[0].tolist(), start=1):
+            if coupon >= 0:
+                yield AffinityDraft(
+                    shopper_id=None,
+                    coupon_id=int(self.coverage.coupon_ids[coupon]),
+                    place=place,
+                    score=round(float(mean[0, coupon]), 6),
+                    reason=reason,
+                )

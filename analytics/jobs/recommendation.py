@@ -1,0 +1,249 @@
+"""The nightly recommendation: which coupons suit whom, by the product types that shoppers are likely to buy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from analytics.enums import Job, RunReason, RunState
+from analytics.jobs.exclusive import exclusively
+from analytics.jobs.listing import AffinityLister
+from analytics.jobs.measuring import Stopwatch, peak_memory
+from analytics.learners.item_models import ItemModel
+from analytics.learners.logistic import OneOutcome
+from analytics.learners.months import Quality, Read, items_before, known_before, measure_month, teach_month
+from analytics.learners.purchases import Purchases
+from analytics.learners.recommendation import Taught, blend_chances, taught_from
+from analytics.models import Run
+from analytics.selectors.coverage import coverage_of
+from analytics.selectors.purchases import (
+    CHUNK_SHOPPERS,
+    SECONDS_A_DAY,
+    Kinds,
+    buyers_of,
+    kinds_of,
+    purchase_chunks,
+)
+from analytics.selectors.segment_tags import segments_of, tagged_shoppers
+from analytics.selectors.windows import Window, learning_window
+from analytics.services.registry import champion, model_promote, model_save
+from analytics.services.runs import run_finish, run_start, runs_mark_interrupted
+from coupons.services.affinities import AffinityDraft, affinities_replace
+
+DEFAULT_SEED = 7
+FEWEST_BUYERS = 50
+# Enough to learn from; more would only take longer.
+LEARNED_BUYERS = 20_000
+MONTH = timedelta(days=30)
+# A model takes over only if it is better by more than chance moves the difference.
+STANDARD_ERRORS = 1.0
+
+logger = structlog.get_logger(__name__)
+
+
+class Progress(Protocol):
+    """Shows how far a loop has come, such as `config.kernel.progress.progress`."""
+
+    def __call__(self, items: Iterable[Purchases], *, label: str, total: int | None) -> Iterable[Purchases]: ...
+
+
+def silently(items: Iterable[Purchases], *, label: str, total: int | None) -> Iterable[Purchases]:
+    """Shows nothing."""
+    return items
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of comparing: the model that decides (None: the simple blend) and the figures."""
+
+    model: Taught | None
+    metrics: dict[str, Any]
+
+
+def run_recommendation(
+    *, now: datetime, as_of: datetime | None = None, seed: int = DEFAULT_SEED, progress: Progress = silently
+) -> Run:
+    """Learns from the last year, compares with the model in use, and publishes a list of coupons for everybody.
+
+    A model is taught by the month before the last and measured on the last one, like the model in use and the
+    simple blend; it is kept in the registry, and takes over only if it is better than both. Whatever decides then,
+    the lists are made from everything up to the end of the window.
+
+    Args:
+        as_of: nothing that shoppers did then or later is looked at; None for now, see `learning_window`.
+        seed: chooses whom to learn from in a shop of more than `LEARNED_BUYERS` buyers.
+
+    Returns:
+        the run, published or skipped.
+
+    Raises:
+        RunInProgress: another one has not finished.
+    """
+    with exclusively(Job.RECOMMENDATION):
+        watch = Stopwatch(now)
+        runs_mark_interrupted(job=Job.RECOMMENDATION, now=now)
+        window = learning_window(now=now, as_of=as_of, fewest_shoppers=FEWEST_BUYERS)
+        run = run_start(job=Job.RECOMMENDATION, window=window, seed=seed, parameters={}, now=now)
+        try:
+            buyers = buyers_of(window)
+            if len(buyers) < FEWEST_BUYERS:
+                metrics = {"shoppers": len(buyers), **_costs(watch)}
+                run_finish(run=run, state=RunState.SKIPPED, reason=RunReason.TOO_FEW, metrics=metrics, now=watch.now())
+            else:
+                _learn_and_publish(run, window, buyers, watch, progress)
+        except Exception as error:
+            run_finish(run=run, state=RunState.FAILED, reason=f"{type(error).__name__}: {error}", now=watch.now())
+            raise
+        logger.info("recommendation finished", run=run.pk, state=run.state, reason=run.reason, **_costs(watch))
+        return run
+
+
+def _learn_and_publish(
+    run: Run, window: Window, buyers: NDArray[np.int64], watch: Stopwatch, progress: Progress
+) -> None:
+    kinds = kinds_of(window)
+    learned = _sample(buyers, run.seed)
+
+    def read(label: str) -> Read:
+        return lambda: progress(
+            purchase_chunks(window, kinds, learned), label=label, total=-(-len(learned) // CHUNK_SHOPPERS)
+        )
+
+    verdict = _compare(run, window, kinds, read, watch)
+    items = items_before(read("Learning types"), kinds=len(kinds), day=_day(window.end))
+    coverage = coverage_of(kinds, now=watch.started_at)
+    lister = AffinityLister(kinds=kinds, items=items, coverage=coverage)
+    count = affinities_replace(
+        drafts=_drafts(lister, window, kinds, items, buyers, verdict.model, watch.started_at, progress),
+        now=watch.started_at,
+    )
+    run_finish(
+        run=run,
+        state=RunState.PUBLISHED,
+        metrics={
+            "shoppers": len(buyers),
+            "learned_from": len(learned),
+            "kinds": len(kinds),
+            "coupons": len(coverage.coupon_ids),
+            "affinities": count,
+            **verdict.metrics,
+            **_costs(watch),
+        },
+        now=watch.now(),
+    )
+
+
+def _compare(run: Run, window: Window, kinds: Kinds, read: Any, watch: Stopwatch) -> Verdict:
+    """Teaches a challenger, measures it against what is in use, and promotes it if it is better."""
+    lesson, exam, end = _day(window.end - 2 * MONTH), _day(window.end - MONTH), _day(window.end)
+    try:
+        items = items_before(read("Learning types (1)"), kinds=len(kinds), day=lesson)
+        challenger = teach_month(read("Teaching"), items, first=lesson, end=exam)
+    except OneOutcome:
+        challenger = None
+    incumbent = _incumbent(challenger)
+    if challenger is None:
+        # Too short a history to teach; what is in use, if anything, goes on.
+        return Verdict(model=incumbent, metrics={"taught": False})
+    recommenders: dict[str, Any] = {
+        "challenger": lambda known: known.taught(challenger),
+        "simple": lambda known: known.blend,
+        "popularity": lambda known: np.tile(known.items.shoppers, (len(known.blend), 1)),
+    }
+    if incumbent is not None:
+        recommenders["incumbent"] = lambda known: known.taught(incumbent)
+    items = items_before(read("Learning types (2)"), kinds=len(kinds), day=exam)
+    found = measure_month(read("Measuring"), items, first=exam, end=end, recommenders=recommenders)
+    rivals = [name for name in ("incumbent", "simple") if name in found]
+    wins = all(_is_better(found["challenger"], found[rival]) for rival in rivals)
+    metrics: dict[str, Any] = {"taught": True, "promoted": wins}
+    for name, quality in found.items():
+        metrics[f"ndcg_{name}"], metrics[f"ndcg_new_{name}"] = _figure(quality.mean), _figure(quality.mean_new)
+    version = model_save(
+        run=run,
+        arrays=challenger.arrays(),
+        metrics=metrics,
+        description={"features": list(challenger.names)},
+        now=watch.now(),
+    )
+    if wins:
+        rival = rivals[0]
+        reason = f"NDCG@10 {found['challenger'].mean:.4f}, {rival} {found[rival].mean:.4f}"
+        model_promote(version=version, reason=reason, now=watch.now())
+        return Verdict(model=challenger, metrics=metrics)
+    return Verdict(model=incumbent, metrics=metrics)
+
+
+def _incumbent(challenger: Taught | None) -> Taught | None:
+    """Returns the model in use; None without one, or with one over other features than this code counts."""
+    kept = champion(Job.RECOMMENDATION)
+    if kept is None:
+        return None
+    names = tuple(kept.description.get("features", ()))
+    if challenger is not None and names != challenger.names:
+        return None
+    return taught_from(kept.arrays, names=names)
+
+
+def _is_better(one: Quality, other: Quality) -> bool:
+    """Whether one list is better over all types by more than chance, and no worse on new ones by more than chance."""
+    gain, error = _paired(one.everything, other.everything)
+    new_gain, new_error = _paired(one.new_only, other.new_only)
+    return gain > STANDARD_ERRORS * error and new_gain >= -2 * STANDARD_ERRORS * new_error
+
+
+def _paired(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[float, float]:
+    differences = one - other
+    known = differences[~np.isnan(differences)]
+    if not len(known):
+        return 0.0, 0.0
+    return float(known.mean()), float(known.std() / np.sqrt(len(known)))
+
+
+def _drafts(
+    lister: AffinityLister,
+    window: Window,
+    kinds: Kinds,
+    items: ItemModel,
+    buyers: NDArray[np.int64],
+    model: Taught | None,
+    now: datetime,
+    progress: Progress,
+) -> Iterator[AffinityDraft]:
+    chunks = purchase_chunks(window, kinds, buyers)
+    for purchases in progress(chunks, label="Listing coupons", total=-(-len(buyers) // CHUNK_SHOPPERS)):
+        known = known_before(purchases, items, day=_day(window.end))
+        chances = known.taught(model) if model is not None else blend_chances(known.blend)
+        segments = segments_of(purchases.shopper_ids, now=now)
+        yield from lister.own_lists(purchases.shopper_ids, chances, known.habits.seen, segments)
+    # Whoever bought nothing lately, but has a segment, gets what its members like; everybody else what all like.
+    for shopper_id, segment in tagged_shoppers(now=now):
+        place = int(np.searchsorted(buyers, shopper_id))
+        if place == len(buyers) or buyers[place] != shopper_id:
+            yield from lister.segment_list(shopper_id, segment)
+    yield from lister.popular_list()
+
+
+def _sample(buyers: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    if len(buyers) <= LEARNED_BUYERS:
+        return buyers
+    chosen: NDArray[np.int64] = np.sort(np.random.default_rng(seed).choice(buyers, LEARNED_BUYERS, replace=False))
+    return chosen
+
+
+def _day(moment: datetime) -> float:
+    return moment.timestamp() / SECONDS_A_DAY
+
+
+def _figure(number: float) -> float | None:
+    return None if np.isnan(number) else round(number, 4)
+
+
+def _costs(watch: Stopwatch) -> dict[str, float]:
+    return {"seconds": round(watch.seconds(), 3), "peak_memory_mib": round(peak_memory(), 1)}

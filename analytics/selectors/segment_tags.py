@@ -1,0 +1,33 @@
+"""Which segment each shopper is in, by the tag of the nightly segmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import numpy as np
+from django.db.models import QuerySet
+from numpy.typing import NDArray
+
+from analytics.services.segments import TAG_PREFIX
+from users.enums import TagSource
+from users.models import Tag
+
+FETCHED_ROWS = 20_000
+
+
+def segments_of(shopper_ids: NDArray[np.int64], *, now: datetime) -> list[str]:
+    """Returns the segment's tag of each of these shoppers, "" for one without."""
+    tags = dict(_tags(now).filter(shopper_id__in=shopper_ids.tolist()).values_list("shopper_id", "name"))
+    return [tags.get(shopper_id, "") for shopper_id in shopper_ids.tolist()]
+
+
+def tagged_shoppers(*, now: datetime) -> Iterator[tuple[int, str]]:
+    """Yields everybody with a segment, and its tag."""
+    yield from _tags(now).order_by("shopper_id").values_list("shopper_id", "name").iterator(FETCHED_ROWS)
+
+
+def _tags(now: datetime) -> QuerySet[Tag]:
+    return Tag.objects.active(now).filter(
+        source=TagSource.SEGMENTATION, name__startswith=TAG_PREFIX, shopper__is_active=True, shopper__is_staff=False
+    )
