@@ -59,8 +59,12 @@ def batches_in_order(
 
 def batches_shuffled(histories: Histories, lessons: Lessons, random: np.random.Generator) -> Iterator[Batch]:
     """Yields each lesson once, in an order drawn anew; all of a shopper's are in one batch."""
-    shoppers = random.permutation(np.unique(lessons.shopper))
-    lengths = np.diff(histories.starts)[shoppers]
+    everybody, at = np.unique(lessons.shopper, return_inverse=True)
+    # Only what the lessons read: how much somebody bought afterwards must not even shift the order.
+    baskets = np.zeros(len(everybody), dtype=np.int64)
+    np.maximum.at(baskets, at, lessons.baskets)
+    order = random.permutation(len(everybody))
+    shoppers, lengths = everybody[order], baskets[order]
     block = SHOPPERS_A_BATCH * BATCHES_SORTED_TOGETHER
     groups: list[Ints] = []
     for first in range(0, len(shoppers), block):

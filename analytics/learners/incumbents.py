@@ -17,7 +17,7 @@ from analytics.learners.recommendation import item_scores, rhythm, simple_blend,
 Floats = NDArray[np.float64]
 Scores = NDArray[np.floating]
 
-DECAYED, POPULARITY, BLEND = "decayed frequency", "popularity", "decayed frequency + EASE"
+DECAYED, POPULARITY, BLEND = "decayed frequency", "popularity", "simple blend"
 # The ends of a 95 % interval, in standard errors.
 BEYOND_CHANCE = 1.96
 
@@ -26,7 +26,8 @@ def simple_scores(purchases: Purchases, lessons: Lessons, *, day: float) -> dict
     """Returns what the simple ways say of lessons of one day: by name, lessons × types.
 
     Decayed frequency is the share of a shopper's orders that hold a type, at a half-life of 80 days; popularity is how
-    many shoppers ever bought it; the blend is what the recommendation itself falls back on.
+    many shoppers ever bought it; the simple blend is decayed
+    frequency with EASE, on which the recommendation itself falls back.
     """
     habits = habits_of(purchases, at=day)
     items = learn_items([habits], kinds=purchases.kinds)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analytics.learners.histories import histories_of, lessons_on
-from analytics.learners.incumbents import DECAYED, POPULARITY, beats, gain_over, quality_of, simple_scores
+from analytics.learners.incumbents import BLEND, DECAYED, POPULARITY, beats, gain_over, quality_of, simple_scores
 from analytics.learners.months import Quality
 from tests.analytics.learners.baskets import purchases_from
 
@@ -25,6 +25,7 @@ class TestSimpleWays:
 
         assert np.argmax(scores[DECAYED], axis=1).tolist() == [0, 2]
         assert scores[POPULARITY].tolist() == [[2, 1, 2], [2, 1, 2]]
+        assert np.argmax(scores[BLEND], axis=1).tolist() == [0, 2]
 
     def test_are_measured_on_what_followed_and_on_what_was_new(self) -> None:
         purchases = purchases_from([(0, 1.0, (0,)), (0, 30.0, (0, 1))], shoppers=1, kinds=3)

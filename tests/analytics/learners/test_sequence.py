@@ -1,4 +1,4 @@
-"""The sequence model: it learns what only the order tells, the same way every time; kept and rounded it says the same."""
+"""The sequence model learns what only the order tells, the same way every time; kept and rounded it says the same."""
 
 from __future__ import annotations
 
