@@ -1,4 +1,4 @@
-"""The sequence model of next behaviour, an optional extra: taught, compared with the simple ways, kept; used if it wins."""
+"""The sequence model of next behaviour, an optional extra: compared with the simple ways, in use only if it wins."""
 
 from __future__ import annotations
 

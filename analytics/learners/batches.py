@@ -25,6 +25,7 @@ class Batch:
         shoppers, steps: the size of that table.
         lesson_row, lesson_step: the last basket of each lesson.
         lesson_figures, pair_figures: as in `Lessons`.
+        lesson_trend: of the lesson's day: lessons × types.
         pair_lesson, pair_kind, target_lesson, target_kind: with positions in this batch's lessons.
         positions: where each of these lessons stands in the `Lessons` that it comes from.
     """
@@ -39,6 +40,7 @@ class Batch:
     lesson_row: Ints
     lesson_step: Ints
     lesson_figures: Reals
+    lesson_trend: Reals
     pair_lesson: Ints
     pair_kind: Ints
     pair_figures: Reals
@@ -57,8 +59,12 @@ def batches_in_order(
 
 def batches_shuffled(histories: Histories, lessons: Lessons, random: np.random.Generator) -> Iterator[Batch]:
     """Yields each lesson once, in an order drawn anew; all of a shopper's are in one batch."""
-    shoppers = random.permutation(np.unique(lessons.shopper))
-    lengths = np.diff(histories.starts)[shoppers]
+    everybody, at = np.unique(lessons.shopper, return_inverse=True)
+    # Only what the lessons read: how much somebody bought afterwards must not even shift the order.
+    baskets = np.zeros(len(everybody), dtype=np.int64)
+    np.maximum.at(baskets, at, lessons.baskets)
+    order = random.permutation(len(everybody))
+    shoppers, lengths = everybody[order], baskets[order]
     block = SHOPPERS_A_BATCH * BATCHES_SORTED_TOGETHER
     groups: list[Ints] = []
     for first in range(0, len(shoppers), block):
@@ -98,6 +104,7 @@ def batch_of(histories: Histories, lessons: Lessons, shoppers: Ints) -> Batch:
         lesson_row=row,
         lesson_step=lessons.baskets[chosen] - oldest[row] - 1,
         lesson_figures=lessons.figures[chosen],
+        lesson_trend=lessons.trend[lessons.day[chosen]],
         pair_lesson=pair_lesson,
         pair_kind=lessons.pair_kind[pair],
         pair_figures=lessons.pair_figures[pair],

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.learners.purchases import HALF_LIVES, Habits, Purchases, habits_of
+from analytics.learners.purchases import HALF_LIVES, MONTH, Habits, Purchases, habits_of
 
 Ints = NDArray[np.int64]
 Reals = NDArray[np.float32]
@@ -86,6 +86,8 @@ class Lessons:
         pair_kind: the types that the shopper had bought.
         pair_figures: for each half-life the logarithm of the type's share in the shopper's orders, 0 for "hardly
             ever" and larger for more: pairs × half-lives.
+        trend: log of how popular each type was in the month before the day over how popular it ever was: days × types.
+        day: row in `trend` of each lesson.
         target_offsets, target_kind: what was bought in the month from the day on; empty when it is not known.
     """
 
@@ -95,6 +97,8 @@ class Lessons:
     pair_offsets: Ints
     pair_kind: Ints
     pair_figures: Reals
+    trend: Reals
+    day: Ints
     target_offsets: Ints
     target_kind: Ints
 
@@ -102,10 +106,29 @@ class Lessons:
         return len(self.shopper)
 
 
-def lessons_on(purchases: Purchases, histories: Histories, *, day: float, end: float | None) -> Lessons:
+def trend_on(purchases: Purchases, *, day: float) -> Reals:
+    """Returns the trend of each type on a day, as in `Lessons`, from all shoppers here."""
+    ever = purchases.before(day)
+    lately, always = _shares(ever.between(day - MONTH, day)), _shares(ever)
+    logged: Reals = (np.log(lately) - np.log(always)).astype(np.float32)
+    return logged
+
+
+def _shares(purchases: Purchases) -> NDArray[np.float64]:
+    """Returns the part of each type among pairs of shopper and type; one shopper more than really bought it."""
+    pairs = np.unique(purchases.shopper * purchases.kinds + purchases.kind)
+    buyers = np.bincount(pairs % purchases.kinds, minlength=purchases.kinds) + 1.0
+    shares: NDArray[np.float64] = buyers / buyers.sum()
+    return shares
+
+
+def lessons_on(
+    purchases: Purchases, histories: Histories, *, day: float, end: float | None, trend: Reals | None = None
+) -> Lessons:
     """Cuts a lesson for each shopper who had bought something before a day.
 
     Args:
+        trend: of that day, where the shoppers here are a part of those that it is to be counted from.
         end: what was bought in `[day, end)` are the targets, and who bought nothing in it is left out. None: what
             comes is not known, there are no targets, and nobody who ever bought is left out.
     """
@@ -138,12 +161,15 @@ def lessons_on(purchases: Purchases, histories: Histories, *, day: float, end: f
         pair_offsets=np.searchsorted(position, np.arange(len(shopper) + 1)),
         pair_kind=pair_kind,
         pair_figures=_log_shares(habits, shopper[position], pair_kind),
+        trend=(trend_on(purchases, day=day) if trend is None else trend)[np.newaxis],
+        day=np.zeros(len(shopper), dtype=np.int64),
         **_targets(target, shopper, purchases.kinds),
     )
 
 
 def lessons_joined(parts: Sequence[Lessons]) -> Lessons:
     """Returns the lessons of several days, one day after the other; at least one day."""
+    days = np.cumsum([0, *(len(part.trend) for part in parts)])
     return Lessons(
         shopper=np.concatenate([part.shopper for part in parts]),
         baskets=np.concatenate([part.baskets for part in parts]),
@@ -151,6 +177,8 @@ def lessons_joined(parts: Sequence[Lessons]) -> Lessons:
         pair_offsets=_offsets_joined([part.pair_offsets for part in parts]),
         pair_kind=np.concatenate([part.pair_kind for part in parts]),
         pair_figures=np.concatenate([part.pair_figures for part in parts]),
+        trend=np.concatenate([part.trend for part in parts]),
+        day=np.concatenate([part.day + first for part, first in zip(parts, days, strict=False)]),
         target_offsets=_offsets_joined([part.target_offsets for part in parts]),
         target_kind=np.concatenate([part.target_kind for part in parts]),
     )

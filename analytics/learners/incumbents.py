@@ -8,15 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.learners.histories import Lessons
+from analytics.learners.item_models import learn_items
 from analytics.learners.months import Quality
 from analytics.learners.purchases import Purchases, habits_of
 from analytics.learners.ranking import ndcg_at
-from analytics.learners.recommendation import rhythm, without_bought
+from analytics.learners.recommendation import item_scores, rhythm, simple_blend, without_bought
 
 Floats = NDArray[np.float64]
 Scores = NDArray[np.floating]
 
-DECAYED, POPULARITY = "decayed frequency", "popularity"
+DECAYED, POPULARITY, BLEND = "decayed frequency", "popularity", "simple blend"
 # The ends of a 95 % interval, in standard errors.
 BEYOND_CHANCE = 1.96
 
@@ -25,12 +26,15 @@ def simple_scores(purchases: Purchases, lessons: Lessons, *, day: float) -> dict
     """Returns what the simple ways say of lessons of one day: by name, lessons × types.
 
     Decayed frequency is the share of a shopper's orders that hold a type, at a half-life of 80 days; popularity is how
-    many shoppers ever bought it.
+    many shoppers ever bought it; the simple blend is decayed
+    frequency with EASE, on which the recommendation itself falls back.
     """
     habits = habits_of(purchases, at=day)
+    items = learn_items([habits], kinds=purchases.kinds)
     return {
         DECAYED: rhythm(habits)[lessons.shopper],
-        POPULARITY: np.tile(habits.seen.sum(axis=0).astype(np.float64), (len(lessons), 1)),
+        POPULARITY: np.tile(items.shoppers, (len(lessons), 1)),
+        BLEND: simple_blend(habits, item_scores(habits, items))[lessons.shopper],
     }
 
 

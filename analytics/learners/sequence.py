@@ -43,13 +43,13 @@ SMALL = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How large the network is and how it is taught. Chosen on September and October of Complete Journey."""
+    """How large the network is and how it is taught. Chosen on September of Complete Journey."""
 
-    width: int = 48
-    hidden: int = 64
-    dropout: float = 0.2
-    rate: float = 3e-3
-    decay: float = 1e-5
+    width: int = 32
+    hidden: int = 48
+    dropout: float = 0.5
+    rate: float = 2e-3
+    decay: float = 1e-4
 
 
 class Network(nn.Module):
@@ -63,14 +63,17 @@ class Network(nn.Module):
         self.context = nn.Linear(settings.hidden + LESSON_FIGURES + settings.width, settings.hidden)
         self.everything = nn.Linear(settings.hidden, kinds)
         self.counters = nn.Linear(settings.hidden, PAIR_FIGURES + 1)
+        # How far what everybody bought lately counts.
+        self.fashion = nn.Linear(settings.hidden, 1)
         # How far a type's own buyers come back to it, beyond what the counters say of all types.
         self.loyalty = nn.Embedding(kinds, 1)
         self.dropout = nn.Dropout(settings.dropout)
         nn.init.normal_(self.types.weight, std=FIRST_SPREAD)
         nn.init.normal_(self.own.weight, std=FIRST_SPREAD)
-        # It starts as popularity plus the mean of the counters, and learns from there.
-        for zero in (self.loyalty.weight, self.everything.weight, self.counters.weight):
+        # It starts as popularity, half of its trend and the mean of the counters, and learns from there.
+        for zero in (self.loyalty.weight, self.everything.weight, self.counters.weight, self.fashion.weight):
             nn.init.zeros_(zero)
+        nn.init.constant_(self.fashion.bias, 0.5)
         nn.init.constant_(self.counters.bias, 1.0 / PAIR_FIGURES)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -86,7 +89,8 @@ class Network(nn.Module):
         context = self.dropout(torch.tanh(self.context(read)))
         said = self.counters(context)[lesson]
         again = (figures * said[:, :-1]).sum(dim=1) * torch.exp(self.loyalty(kind)[:, 0]) + said[:, -1]
-        return self.everything(context).index_put((lesson, kind), again, accumulate=True)
+        everything = self.everything(context) + self.fashion(context) * _tensor(batch.lesson_trend)
+        return everything.index_put((lesson, kind), again, accumulate=True)
 
     def _own_types(self, lessons: int, lesson: Tensor, kind: Tensor, figures: Tensor) -> Tensor:
         """Returns one vector of all that a shopper ever bought, the usual things weighing more: lessons × width."""
@@ -128,8 +132,9 @@ class SequenceModel:
         Weights are rounded once, what flows through is scaled anew for each batch (dynamic quantisation).
         """
         with warnings.catch_warnings():
-            # PyTorch announces another module for this, outside of PyTorch.
-            warnings.simplefilter("ignore", DeprecationWarning)
+            # PyTorch announces that this will move out of it; the pinned release has it.
+            for category in (DeprecationWarning, FutureWarning, UserWarning):
+                warnings.simplefilter("ignore", category)
             smaller = torch.ao.quantization.quantize_dynamic(
                 copy.deepcopy(self.network).eval(), {nn.Linear, nn.GRU}, dtype=torch.qint8
             )

@@ -6,7 +6,7 @@ import numpy as np
 from django.db.models import Exists, OuterRef, Q
 
 from analytics.learners.purchases import Ints, Purchases, purchases_joined
-from analytics.selectors.purchases import FETCHED_ROWS, Kinds, lines_of, purchase_chunks
+from analytics.selectors.purchases import FETCHED_ROWS, Kinds, orders_of, purchase_chunks
 from analytics.selectors.windows import Window
 from coupons.models import Redemption
 
@@ -22,12 +22,6 @@ def purchases_of_shoppers(window: Window, kinds: Kinds, shopper_ids: Ints) -> Pu
 
 def orders_with_coupon(window: Window) -> Ints:
     """Returns the ids of the window's orders on which a coupon was redeemed or took something off, ascending."""
-    redeemed = Redemption.objects.filter(order_id=OuterRef("order_id"))
-    ids = (
-        lines_of(window)
-        .filter(Q(order__discount__gt=0) | Exists(redeemed))
-        .order_by("order_id")
-        .values_list("order_id", flat=True)
-        .distinct()
-    )
+    redeemed = Redemption.objects.filter(order_id=OuterRef("pk"))
+    ids = orders_of(window).filter(Q(discount__gt=0) | Exists(redeemed)).order_by("pk").values_list("pk", flat=True)
     return np.fromiter(ids.iterator(FETCHED_ROWS), dtype=np.int64)

@@ -38,11 +38,10 @@ class Command(BaseCommand):
             self.stdout.write(f"Run {run.pk}: the model is in use, {metrics['seconds']} s.")
         else:
             self.stdout.write(self.style.WARNING(f"Run {run.pk}: no new model is in use. {run.reason_text}"))
-        for name in ("sequence", "decayed_frequency", "popularity"):
-            if f"ndcg_{name}" in metrics:
-                self.stdout.write(
-                    f"  NDCG@10 {name}  {metrics[f'ndcg_{name}']} all, {metrics[f'ndcg_new_{name}']} new-only"
-                )
+        for name, figure in metrics.items():
+            if name.startswith("ndcg_") and not name.startswith("ndcg_new_"):
+                way = name.removeprefix("ndcg_")
+                self.stdout.write(f"  NDCG@10 {way}  {figure} all, {metrics[f'ndcg_new_{way}']} new-only")
 
     def _tell(self, text: str) -> None:
         self.stderr.write(text)
