@@ -32,9 +32,8 @@ from coupons.services.orders import order_lock
 from coupons.services.waiting import waiting_grant_due
 from tests import factories
 from tests.analytics.builders import make_order, make_plan, make_population
-from tests.analytics.test_bandit_job import make_decision
-from tests.analytics.builders import make_population
 from tests.analytics.shopping import make_shop
+from tests.analytics.test_bandit_job import make_decision
 from tests.campaigns.makers import make_due_email, make_ending_claim
 from tests.campaigns.smtp import running_mail_server
 from tests.campaigns.test_variants import make_group
@@ -241,6 +240,7 @@ WORK = {
         journal=(Run,),
         # The second night decides the same, in rows of its own.
         renewed=("id", "until", "computed_at", "explanation", "last_run_id"),
+    ),
     "analytics.tasks.run_recommendation": Work(
         shoppers_with_tastes,
         (None, None),
@@ -262,6 +262,7 @@ WORK = {
         journal=(Run,),
         # By the second run a moment less of the day is left.
         renewed=("made_at", "claims_ahead", "claims_a_day", "redemptions_a_week", "days_of_cover", "runs_out_at"),
+    ),
     # Scores cannot be made without mailings that ended; tests/analytics/test_response_job.py runs it twice on some.
     "analytics.tasks.run_response": Work(shoppers_with_habits, (None, None), journal=(Run,)),
     "analytics.tasks.run_timing": Work(
