@@ -137,7 +137,7 @@ def readable_result(metrics: dict[str, Any]) -> dict[str, Any]:
             (_("Left out: they had enough"), f"{metrics['excluded']:,}"),
             (_("Expected discounts"), format_money(metrics["spend"])),
             (_("Expected margin on what they buy with it"), format_money(metrics["value"])),
-            (_("Below the best possible by at most"), f"{metrics['gap']:.1e}"),
+            (_("Below the best possible by at most"), f"{metrics['gap']:.4%}"),
         ],
         "coupons": [(titles.get(key, key), f"{count:,}") for key, count in metrics["coupons"].items()],
         "segments": [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,6 +43,9 @@ LASTS = timedelta(days=2)
 # What is expected is expected within so many days, or until the campaign ends.
 LOOKS_AHEAD = timedelta(days=30)
 SEED = 7
+# How often the budget is tried with the holdout's part of it given to the others.
+TRIES = 8
+SLIGHTLY_LESS = 0.999
 RESPONSE = "response"
 UPLIFT = "uplift"
 
@@ -163,21 +166,52 @@ def decide(*, plan: AllocationPlan, window: Window, is_in_the_past: bool = False
         for column, coupon in enumerate(coupons):
             values[has_it_already(buyers, coupon), column] = -np.inf
     excluded = had_enough(buyers, most_claims=plan.most_claims, before=window.end)
-    # The holdout is chosen like the others and costs nothing, so that both arms can be compared.
-    budget = money / (1 - (plan.campaign.holdout_percent or 0) / 100)
     floors = dict.fromkeys(range(len(buyers.segment_names)), plan.floor_percent / 100)
-    try:
-        allocation = allocate(
+    segments = buyers.segments
+
+    def within(budget: float) -> Allocation:
+        return allocate(
             values,
             expected.costs,
             budget,
             excluded=excluded,
-            segments=buyers.segments,
+            segments=segments,
             floors=floors if plan.floor_percent else None,
         )
+
+    try:
+        allocation = _with_holdout(within, plan, buyers, coupons, expected, money)
     except NotAllocatable as refusal:
         raise NotPossible(RunReason.FLOORS_TOO_DEAR) from refusal
     return Decision(buyers, coupons, expected, allocation, int(excluded.sum()), effect)
+
+
+def _with_holdout(
+    within: Callable[[float], Allocation],
+    plan: AllocationPlan,
+    buyers: Buyers,
+    coupons: list[Coupon],
+    expected: Expected,
+    money: int,
+) -> Allocation:
+    """Chooses the holdout like the others, so that both arms can be compared; what it would cost is left to the others.
+
+    How much that is depends on the lots: the first guess is its share, and is cut until the others keep the budget.
+    """
+    share = (plan.campaign.holdout_percent or 0) / 100
+    budget = money / (1 - share)
+    for _ in range(TRIES if share else 0):
+        allocation = within(budget)
+        spent = _spent(allocation, buyers, coupons, expected)
+        if spent <= money:
+            return allocation
+        budget = max(float(money), budget * money / spent * SLIGHTLY_LESS)
+    return within(float(money))
+
+
+def _spent(allocation: Allocation, buyers: Buyers, coupons: list[Coupon], expected: Expected) -> float:
+    rows = np.nonzero((allocation.choice != NONE) & ~_held_out(allocation, buyers, coupons))[0]
+    return float(expected.costs[rows, allocation.choice[rows]].sum())
 
 
 def effect_shown(*, before: datetime) -> Effect:
@@ -195,7 +229,7 @@ def effect_shown(*, before: datetime) -> Effect:
 def figures_of(decision: Decision) -> dict[str, Any]:
     """Returns what a person should know of a decision; money in minor units, for those who are not held out."""
     choice = decision.allocation.choice
-    held_out = _held_out(decision)
+    held_out = _held_out(decision.allocation, decision.buyers, decision.coupons)
     given = (choice != NONE) & ~held_out
     rows = np.nonzero(given)[0]
     segments = decision.buyers.segments
@@ -263,7 +297,7 @@ def _publish(plan: AllocationPlan, run: Run, decision: Decision, now: datetime) 
 def _rows(run: Run, decision: Decision) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """Yields who gets what; whoever is held out gets no row, though the claim core would refuse it anyway."""
     choice, expected = decision.allocation.choice, decision.expected
-    given = np.nonzero((choice != NONE) & ~_held_out(decision))[0]
+    given = np.nonzero((choice != NONE) & ~_held_out(decision.allocation, decision.buyers, decision.coupons))[0]
     for row, option in zip(given.tolist(), choice[given].tolist(), strict=True):
         yield (
             decision.coupons[option].pk,
@@ -278,13 +312,13 @@ def _rows(run: Run, decision: Decision) -> Iterator[tuple[int, int, dict[str, An
         )
 
 
-def _held_out(decision: Decision) -> Any:
+def _held_out(allocation: Allocation, buyers: Buyers, coupons: list[Coupon]) -> Any:
     """Tells who belongs to the holdout of the coupon chosen for them."""
-    ids, coupons = decision.buyers.shopper_ids.tolist(), decision.coupons
+    ids = buyers.shopper_ids.tolist()
     return np.array(
         [
             option != NONE and is_held_out(coupons[option], shopper_id)
-            for shopper_id, option in zip(ids, decision.allocation.choice.tolist(), strict=True)
+            for shopper_id, option in zip(ids, allocation.choice.tolist(), strict=True)
         ],
         dtype=np.bool_,
     )

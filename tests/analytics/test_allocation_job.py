@@ -29,7 +29,7 @@ from tests.analytics.builders import make_order, make_plan, make_population, mak
 from tests.campaigns.makers import make_campaign
 from tests.factories import NOW
 from users.enums import TagSource
-from users.models import BehaviourEvent, Tag, User
+from users.models import Tag, User
 
 pytestmark = pytest.mark.django_db
 
@@ -127,6 +127,8 @@ class TestARun:
         assert not any(is_held_out(coupon, shopper) for shopper in rows())
         assert metrics["held_out"] > 0
         arms = dict(Exposure.objects.values_list("shopper", "arm"))
+        # What the holdout does not cost is spent on the others, and no more.
+        assert 55_00 < metrics["spend"] <= 60_00
         assert len(arms) == metrics["held_out"] + metrics["allocated"]
         assert {shopper for shopper, arm in arms.items() if arm == "treated"} == set(rows())
 
@@ -187,6 +189,10 @@ class TestARun:
 
 class TestWhatAHoldoutHasShown:
     @pytest.fixture
+    def crowd(self) -> list[User]:
+        return make_population(NOW - 20 * DAY, each=10)
+
+    @pytest.fixture
     def ended(self, crowd: list[User], monkeypatch: pytest.MonkeyPatch) -> Campaign:
         """A campaign of the last weeks that exposed everybody; those of the treated arm bought in it."""
         monkeypatch.setattr(holdout_results, "FEWEST_EXPOSED", len(crowd))
@@ -199,7 +205,6 @@ class TestWhatAHoldoutHasShown:
             holdout_salt="ended",
         )
         campaign_exposures_log(campaign=campaign, shopper_ids=[shopper.pk for shopper in crowd], now=NOW - 20 * DAY)
-        BehaviourEvent.objects.filter(occurred_at__gte=NOW - 20 * DAY).delete()
         for shopper in crowd:
             if Exposure.objects.get(shopper=shopper).arm == "treated":
                 make_purchase(shopper, NOW - 10 * DAY)
