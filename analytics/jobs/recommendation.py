@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -114,15 +114,15 @@ def _learn_and_publish(
     learned = _sample(buyers, LEARNED_BUYERS, run.seed)
     taught = _sample(learned, TAUGHT_BUYERS, run.seed)
 
-    def read(shopper_ids: NDArray[np.int64], label: str) -> Read:
-        return lambda: progress(
-            purchase_chunks(window, kinds, shopper_ids), label=label, total=-(-len(shopper_ids) // CHUNK_SHOPPERS)
-        )
+    def read(shopper_ids: NDArray[np.int64], label: str) -> Iterable[Purchases]:
+        chunks = purchase_chunks(window, kinds, shopper_ids)
+        return progress(chunks, label=label, total=-(-len(shopper_ids) // CHUNK_SHOPPERS))
 
-    verdict = _compare(
-        run, window, kinds, read_all=partial(read, learned), read_taught=partial(read, taught), watch=watch
-    )
-    items = items_before(read(learned, "Learning types"), kinds=len(kinds), day=_day(window.end))
+    # Few enough to be held in memory, since they are gone through several times.
+    held = list(read(taught, "Reading purchases"))
+    read_all = partial(read, learned, "Learning types") if len(learned) > len(taught) else lambda: held
+    verdict = _compare(run, window, kinds, read_all=read_all, read_taught=lambda: held, watch=watch)
+    items = items_before(read_all, kinds=len(kinds), day=_day(window.end))
     coverage = coverage_of(kinds, now=watch.started_at)
     lister = AffinityLister(kinds=kinds, items=items, coverage=coverage)
     count = affinities_replace(
@@ -150,15 +150,15 @@ def _compare(
     window: Window,
     kinds: Kinds,
     *,
-    read_all: Callable[[str], Read],
-    read_taught: Callable[[str], Read],
+    read_all: Read,
+    read_taught: Read,
     watch: Stopwatch,
 ) -> Verdict:
     """Teaches a challenger, measures it against what is in use, and promotes it if it is better."""
     lesson, exam, end = _day(window.end - 2 * MONTH), _day(window.end - MONTH), _day(window.end)
     try:
-        items = items_before(read_all("Learning types (1)"), kinds=len(kinds), day=lesson)
-        challenger = teach_month(read_taught("Teaching"), items, first=lesson, end=exam)
+        items = items_before(read_all, kinds=len(kinds), day=lesson)
+        challenger = teach_month(read_taught, items, first=lesson, end=exam)
     except OneOutcome:
         challenger = None
     incumbent = _incumbent(challenger)
@@ -172,8 +172,8 @@ def _compare(
     }
     if incumbent is not None:
         recommenders["incumbent"] = lambda known: known.taught(incumbent)
-    items = items_before(read_all("Learning types (2)"), kinds=len(kinds), day=exam)
-    found = measure_month(read_taught("Measuring"), items, first=exam, end=end, recommenders=recommenders)
+    items = items_before(read_all, kinds=len(kinds), day=exam)
+    found = measure_month(read_taught, items, first=exam, end=end, recommenders=recommenders)
     rivals = [name for name in ("incumbent", "simple") if name in found]
     wins = all(_is_better(found["challenger"], found[rival]) for rival in rivals)
     metrics: dict[str, Any] = {"taught": True, "promoted": wins}

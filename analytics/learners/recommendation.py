@@ -164,7 +164,7 @@ def teach(chunks: Iterable[tuple[Candidates, NDArray[np.bool_]]]) -> Taught:
     features, labels = [], []
     names: tuple[str, ...] = ()
     for candidates, bought in chunks:
-        came = bought.any(axis=1)[candidates.shopper]
+        came = np.asarray(bought.any(axis=1))[candidates.shopper]
         features.append(candidates.features[came])
         labels.append(bought[candidates.shopper[came], candidates.kind[came]])
         names = candidates.names
