@@ -57,12 +57,14 @@ class AffinityLister:
         chances: NDArray[np.float32],
         seen: NDArray[np.bool_],
         segments: Sequence[str],
+        barred: NDArray[np.bool_],
     ) -> Iterator[AffinityDraft]:
         """Yields the lists of shoppers with purchases.
 
         Args:
             chances, seen: shoppers × types.
             segments: the tag of each, "" for none.
+            barred: what is not meant for them: shoppers × coupons. What everybody likes counts it all the same.
         """
         if not len(self.coverage.coupon_ids):
             return
@@ -73,7 +75,8 @@ class AffinityLister:
             members = names == segment
             part = Relevance(score=relevance.score[members], leading_kind=relevance.leading_kind[members])
             self._add(str(segment), chances[members], part)
-        order = varied_order(relevance, self._groups, length=OWN_LENGTH)
+        own = Relevance(score=np.where(barred, 0.0, relevance.score), leading_kind=relevance.leading_kind)
+        order = varied_order(own, self._groups, length=OWN_LENGTH)
         rows, places = np.nonzero(order >= 0)
         coupons = order[rows, places]
         kinds = relevance.leading_kind[rows, coupons]
@@ -146,6 +149,8 @@ class AffinityLister:
         chances = (sums.chances / sums.shoppers).astype(np.float32)[None, :]
         leading = relevance_of(chances, self.coverage.shares, self.coverage.shop_share).leading_kind
         mean = (sums.relevance / sums.shoppers).astype(np.float32)[None, :]
+        # Nobody knows yet who will read this list.
+        mean[:, self.coverage.is_for_tagged] = 0.0
         order = varied_order(Relevance(score=mean, leading_kind=leading), self._groups, length=length)
         for place, coupon in enumerate(order[0].tolist(), start=1):
             if coupon >= 0:

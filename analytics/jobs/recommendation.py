@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,7 +22,7 @@ from analytics.learners.months import Quality, Read, items_before, known_before,
 from analytics.learners.purchases import Purchases
 from analytics.learners.recommendation import Taught, blend_chances, taught_from
 from analytics.models import Run
-from analytics.selectors.coverage import coverage_of
+from analytics.selectors.coverage import barred_from, coverage_of
 from analytics.selectors.purchases import (
     CHUNK_SHOPPERS,
     SECONDS_A_DAY,
@@ -38,8 +39,10 @@ from coupons.services.affinities import AffinityDraft, affinities_replace
 
 DEFAULT_SEED = 7
 FEWEST_BUYERS = 50
-# Enough to learn from; more would only take longer.
+# Enough to learn from what goes with what; more would only take longer.
 LEARNED_BUYERS = 20_000
+# Of these, the ones whose candidates teach and are measured: some 170 rows each, held in memory together.
+TAUGHT_BUYERS = 4_000
 MONTH = timedelta(days=30)
 # A model takes over only if it is better by more than chance moves the difference.
 STANDARD_ERRORS = 1.0
@@ -108,15 +111,18 @@ def _learn_and_publish(
     run: Run, window: Window, buyers: NDArray[np.int64], watch: Stopwatch, progress: Progress
 ) -> None:
     kinds = kinds_of(window)
-    learned = _sample(buyers, run.seed)
+    learned = _sample(buyers, LEARNED_BUYERS, run.seed)
+    taught = _sample(learned, TAUGHT_BUYERS, run.seed)
 
-    def read(label: str) -> Read:
-        return lambda: progress(
-            purchase_chunks(window, kinds, learned), label=label, total=-(-len(learned) // CHUNK_SHOPPERS)
-        )
+    def read(shopper_ids: NDArray[np.int64], label: str) -> Iterable[Purchases]:
+        chunks = purchase_chunks(window, kinds, shopper_ids)
+        return progress(chunks, label=label, total=-(-len(shopper_ids) // CHUNK_SHOPPERS))
 
-    verdict = _compare(run, window, kinds, read, watch)
-    items = items_before(read("Learning types"), kinds=len(kinds), day=_day(window.end))
+    # Few enough to be held in memory, since they are gone through several times.
+    held = list(read(taught, "Reading purchases"))
+    read_all = partial(read, learned, "Learning types") if len(learned) > len(taught) else lambda: held
+    verdict = _compare(run, window, kinds, read_all=read_all, read_taught=lambda: held, watch=watch)
+    items = items_before(read_all, kinds=len(kinds), day=_day(window.end))
     coverage = coverage_of(kinds, now=watch.started_at)
     lister = AffinityLister(kinds=kinds, items=items, coverage=coverage)
     count = affinities_replace(
@@ -139,12 +145,20 @@ def _learn_and_publish(
     )
 
 
-def _compare(run: Run, window: Window, kinds: Kinds, read: Any, watch: Stopwatch) -> Verdict:
+def _compare(
+    run: Run,
+    window: Window,
+    kinds: Kinds,
+    *,
+    read_all: Read,
+    read_taught: Read,
+    watch: Stopwatch,
+) -> Verdict:
     """Teaches a challenger, measures it against what is in use, and promotes it if it is better."""
     lesson, exam, end = _day(window.end - 2 * MONTH), _day(window.end - MONTH), _day(window.end)
     try:
-        items = items_before(read("Learning types (1)"), kinds=len(kinds), day=lesson)
-        challenger = teach_month(read("Teaching"), items, first=lesson, end=exam)
+        items = items_before(read_all, kinds=len(kinds), day=lesson)
+        challenger = teach_month(read_taught, items, first=lesson, end=exam)
     except OneOutcome:
         challenger = None
     incumbent = _incumbent(challenger)
@@ -158,8 +172,8 @@ def _compare(run: Run, window: Window, kinds: Kinds, read: Any, watch: Stopwatch
     }
     if incumbent is not None:
         recommenders["incumbent"] = lambda known: known.taught(incumbent)
-    items = items_before(read("Learning types (2)"), kinds=len(kinds), day=exam)
-    found = measure_month(read("Measuring"), items, first=exam, end=end, recommenders=recommenders)
+    items = items_before(read_all, kinds=len(kinds), day=exam)
+    found = measure_month(read_taught, items, first=exam, end=end, recommenders=recommenders)
     rivals = [name for name in ("incumbent", "simple") if name in found]
     wins = all(_is_better(found["challenger"], found[rival]) for rival in rivals)
     metrics: dict[str, Any] = {"taught": True, "promoted": wins}
@@ -221,7 +235,8 @@ def _drafts(
         known = known_before(purchases, items, day=_day(window.end))
         chances = known.taught(model) if model is not None else blend_chances(known.blend)
         segments = segments_of(purchases.shopper_ids, now=now)
-        yield from lister.own_lists(purchases.shopper_ids, chances, known.habits.seen, segments)
+        barred = barred_from(lister.coverage, purchases.shopper_ids, now=now)
+        yield from lister.own_lists(purchases.shopper_ids, chances, known.habits.seen, segments, barred)
     # Whoever bought nothing lately, but has a segment, gets what its members like; everybody else what all like.
     for shopper_id, segment in tagged_shoppers(now=now):
         place = int(np.searchsorted(buyers, shopper_id))
@@ -230,10 +245,10 @@ def _drafts(
     yield from lister.popular_list()
 
 
-def _sample(buyers: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    if len(buyers) <= LEARNED_BUYERS:
+def _sample(buyers: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
+    if len(buyers) <= most:
         return buyers
-    chosen: NDArray[np.int64] = np.sort(np.random.default_rng(seed).choice(buyers, LEARNED_BUYERS, replace=False))
+    chosen: NDArray[np.int64] = np.sort(np.random.default_rng(seed).choice(buyers, most, replace=False))
     return chosen
 
 

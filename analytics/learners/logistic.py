@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from analytics.learners.scaling import FLAT
@@ -42,7 +43,7 @@ class LogisticModel:
 
     def probability(self, features: NDArray[Any]) -> Floats:
         """Returns the probability of each row."""
-        chances: Floats = 1.0 / (1.0 + np.exp(-self.log_odds(features)))
+        chances: Floats = expit(self.log_odds(features))
         return chances
 
     def arrays(self) -> dict[str, NDArray[Any]]:

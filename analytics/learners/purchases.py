@@ -167,10 +167,12 @@ def habits_of(purchases: Purchases, *, at: float) -> Habits:
     buyer, order_age = past.shopper[firsts], age[firsts]
 
     def of_pair(weights: Floats) -> Floats:
-        return np.bincount(row, weights=weights, minlength=len(pairs))
+        sums: Floats = np.bincount(row, weights=weights, minlength=len(pairs)).astype(np.float64)
+        return sums
 
     def of_shopper(weights: Floats) -> Floats:
-        return np.bincount(buyer, weights=weights, minlength=shoppers)
+        sums: Floats = np.bincount(buyer, weights=weights, minlength=shoppers).astype(np.float64)
+        return sums
 
     return Habits(
         pair_rows=pair_rows.reshape(shoppers, kinds),

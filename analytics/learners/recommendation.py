@@ -62,7 +62,7 @@ def item_scores(habits: Habits, items: ItemModel) -> ItemScores:
     return ItemScores(
         ease=seen @ items.ease,
         similarity=seen @ items.similarity,
-        factors=(log_counts(habits) @ items.factors) @ items.factors.T,
+        factors=((log_counts(habits) @ items.factors) @ items.factors.T).astype(np.float32),
     )
 
 
@@ -79,7 +79,7 @@ def simple_blend(habits: Habits, scores: ItemScores) -> Floats:
     return blended
 
 
-def blend_chances(blend: Floats) -> NDArray[np.float32]:
+def blend_chances(blend: NDArray[np.floating]) -> NDArray[np.float32]:
     """Returns the simple blend as something between 0 and 1, for lists before anything was taught."""
     return np.clip(blend / RHYTHM_WEIGHT, 0.0, 1.0).astype(np.float32)
 
@@ -164,14 +164,14 @@ def teach(chunks: Iterable[tuple[Candidates, NDArray[np.bool_]]]) -> Taught:
     features, labels = [], []
     names: tuple[str, ...] = ()
     for candidates, bought in chunks:
-        came = bought.any(axis=1)[candidates.shopper]
+        came = np.asarray(bought.any(axis=1))[candidates.shopper]
         features.append(candidates.features[came])
         labels.append(bought[candidates.shopper[came], candidates.kind[came]])
         names = candidates.names
     if not features:
         raise OneOutcome
     table, known = np.concatenate(features), np.concatenate(labels)
-    is_new = table[:, names.index(IS_NEW)] > 0
+    is_new: NDArray[np.bool_] = np.asarray(table[:, names.index(IS_NEW)] > 0)
     return Taught(
         again=fit_logistic(table[~is_new], known[~is_new], names=names),
         new=fit_logistic(table[is_new], known[is_new], names=names),

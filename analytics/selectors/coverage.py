@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.selectors.purchases import Kinds
-from coupons.enums import Handout, ScopeMode
+from coupons.enums import AudienceKind, Handout, OrderState, ScopeMode
 from coupons.models import Category, Coupon, Product, ScopeEntry
+from coupons.selectors.audience import in_audience
+from users.models import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,27 @@ class Coverage:
     shares: NDArray[np.float32]
     shop_share: NDArray[np.float32]
     is_whole_shop: NDArray[np.bool_]
+    # Those that not everybody may claim or use, by their place.
+    restricted: Mapping[int, Coupon]
+
+    @property
+    def is_for_tagged(self) -> NDArray[np.bool_]:
+        """Whether a coupon is meant for shoppers with a tag."""
+        marks = np.zeros(len(self.coupon_ids), dtype=bool)
+        marks[[place for place, coupon in self.restricted.items() if coupon.audience == AudienceKind.TAGGED]] = True
+        return marks
+
+
+def barred_from(coverage: Coverage, shopper_ids: NDArray[np.int64], *, now: datetime) -> NDArray[np.bool_]:
+    """Returns who may not claim or use which coupon: shoppers × coupons."""
+    barred = np.zeros((len(shopper_ids), len(coverage.coupon_ids)), dtype=bool)
+    shoppers = User.objects.filter(pk__in=shopper_ids.tolist())
+    for place, coupon in coverage.restricted.items():
+        allowed = shoppers.filter(in_audience(coupon, now))
+        if coupon.order_number == 1:
+            allowed = allowed.exclude(orders__state=OrderState.REDEEMED)
+        barred[:, place] = ~np.isin(shopper_ids, list(allowed.values_list("pk", flat=True)))
+    return barred
 
 
 def coverage_of(kinds: Kinds, *, now: datetime) -> Coverage:
@@ -36,7 +59,7 @@ def coverage_of(kinds: Kinds, *, now: datetime) -> Coverage:
     An excluded product or shelf takes precedence; a shelf counts everything under it; a price range counts too.
     """
     visible = (Coupon.objects.live(now) | Coupon.objects.scheduled(now)).filter(handout=Handout.SHOWCASE)
-    coupons = list(visible.order_by("pk").values_list("pk", "minimum_unit_price", "maximum_unit_price"))
+    coupons = list(visible.order_by("pk"))
     shelf, price = _shelves_and_prices(kinds)
     under = _families()
     entries: dict[int, list[tuple[str, int | None, int | None]]] = defaultdict(list)
@@ -49,9 +72,10 @@ def coverage_of(kinds: Kinds, *, now: datetime) -> Coverage:
     shares = np.zeros((len(coupons), len(kinds)), dtype=np.float32)
     shop_share = np.zeros(len(coupons), dtype=np.float32)
     is_whole_shop = np.zeros(len(coupons), dtype=bool)
-    for number, (coupon_id, lowest, highest) in enumerate(coupons):
-        included = [entry for entry in entries[coupon_id] if entry[0] == ScopeMode.INCLUDE]
-        excluded = [entry for entry in entries[coupon_id] if entry[0] == ScopeMode.EXCLUDE]
+    for number, coupon in enumerate(coupons):
+        lowest, highest = coupon.minimum_unit_price, coupon.maximum_unit_price
+        included = [entry for entry in entries[coupon.pk] if entry[0] == ScopeMode.INCLUDE]
+        excluded = [entry for entry in entries[coupon.pk] if entry[0] == ScopeMode.EXCLUDE]
         counts = np.ones(len(sales), dtype=bool) if not included else _named(kinds, shelf, under, included)
         counts &= ~_named(kinds, shelf, under, excluded)
         if lowest is not None:
@@ -63,16 +87,24 @@ def coverage_of(kinds: Kinds, *, now: datetime) -> Coverage:
         shop_share[number] = covered.sum() / max(total.sum(), 1.0)
         is_whole_shop[number] = not included
     return Coverage(
-        coupon_ids=np.array([coupon[0] for coupon in coupons], dtype=np.int64),
+        coupon_ids=np.array([coupon.pk for coupon in coupons], dtype=np.int64),
         shares=shares,
         shop_share=shop_share,
         is_whole_shop=is_whole_shop,
+        restricted={
+            number: coupon
+            for number, coupon in enumerate(coupons)
+            if coupon.audience != AudienceKind.EVERYONE or coupon.order_number == 1
+        },
     )
 
 
 def _by_kind(kinds: Kinds, values: NDArray[np.float64]) -> NDArray[np.float64]:
     known = kinds.product_kind >= 0
-    return np.bincount(kinds.product_kind[known], weights=values[known], minlength=len(kinds))
+    sums: NDArray[np.float64] = np.bincount(
+        kinds.product_kind[known], weights=values[known], minlength=len(kinds)
+    ).astype(np.float64)
+    return sums
 
 
 def _shelves_and_prices(kinds: Kinds) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

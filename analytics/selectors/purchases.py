@@ -127,6 +127,7 @@ def purchases_read(window: Window, kinds: Kinds, shopper_ids: Ints) -> Purchases
         [
             (pk, shopper, paid.timestamp())
             for pk, shopper, paid in orders.values_list("pk", "shopper_id", "redeemed_at")
+            if paid is not None
         ],
         dtype=np.float64,
     ).reshape(-1, 3)

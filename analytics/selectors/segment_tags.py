@@ -9,10 +9,10 @@ import numpy as np
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
-from analytics.services.segments import TAG_PREFIX
 from users.enums import TagSource
 from users.models import Tag
 
+TAG_PREFIX = "segment:"
 FETCHED_ROWS = 20_000
 
 

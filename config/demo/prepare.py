@@ -30,6 +30,11 @@ def segment_shoppers() -> None:
     call_command("run_segmentation", "--if-missing")
 
 
+def recommend_coupons() -> None:
+    """Run the nightly recommendation once, so that the first shopper finds a list of their own."""
+    call_command("run_recommendation", "--if-missing")
+
+
 FAILURE = 1
 
 STEPS: tuple[tuple[str, Callable[[], object]], ...] = (
@@ -38,6 +43,7 @@ STEPS: tuple[tuple[str, Callable[[], object]], ...] = (
     ("A real year of orders", load_history),
     ("Live coupons and demo accounts", load_live_coupons),
     ("Shopper segments", segment_shoppers),
+    ("Recommended coupons", recommend_coupons),
 )
 
 

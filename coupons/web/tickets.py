@@ -110,7 +110,7 @@ def coupon_ticket(
         is_waiting=is_waiting,
         waiting_position=getattr(coupon, "waiting_position", None),
         key=str(uuid4()),
-        why=affinity_sentence(coupon.affinity_reason, coupon.affinity_data),  # type: ignore[attr-defined]  # annotated
+        why=affinity_sentence(getattr(coupon, "affinity_reason", None), getattr(coupon, "affinity_data", None)),
         place=place,
     )
 

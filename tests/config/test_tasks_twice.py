@@ -17,14 +17,14 @@ from django.apps import apps
 from django.conf import settings
 from django_redis import get_redis_connection
 
-from analytics.models import Run, SegmentSnapshot
+from analytics.models import ModelPromotion, ModelVersion, Run, SegmentSnapshot
 from campaigns.services.grants import grant_create, grant_start
 from config.celery import app, beat_schedule
 from config.kernel.clock import database_now
 from config.kernel.models import IdempotencyRecord, JobReport
 from coupons.enums import AudienceKind, Handout
 from coupons.gate import Gate
-from coupons.models import ClaimTicket, ReleaseBatch, StockPolicy, WaitingEntry
+from coupons.models import AffinityEdition, ClaimTicket, ReleaseBatch, ScopeEntry, StockPolicy, WaitingEntry
 from coupons.services.code_batches import code_batch_generate
 from coupons.services.gifts import gift_offer
 from coupons.services.lotteries import lottery_enter, lottery_seal
@@ -32,6 +32,7 @@ from coupons.services.orders import order_lock
 from coupons.services.waiting import waiting_grant_due
 from tests import factories
 from tests.analytics.builders import make_population
+from tests.analytics.shopping import make_shop
 from tests.campaigns.makers import make_due_email, make_ending_claim
 from tests.campaigns.smtp import running_mail_server
 from tests.concurrency.crowd import rush
@@ -178,6 +179,13 @@ def shoppers_with_habits() -> list[Any]:
     return []
 
 
+def shoppers_with_tastes() -> list[Any]:
+    shop = make_shop(database_now())
+    for kind in ("Yogurt", "Pasta"):
+        ScopeEntry.objects.create(coupon=factories.make_coupon(), category=shop.shelves[kind])
+    return []
+
+
 def an_answer_of_last_year() -> list[Any]:
     IdempotencyRecord.objects.create(caller="user:1", key=str(uuid4()), fingerprint="f", status=201, body={})
     IdempotencyRecord.objects.update(created_at=THEN)
@@ -202,6 +210,13 @@ def stock_that_nobody_wants_any_more() -> list[Any]:
 
 
 WORK = {
+    "analytics.tasks.run_recommendation": Work(
+        shoppers_with_tastes,
+        (None, None),
+        journal=(Run, ModelVersion, ModelPromotion, AffinityEdition),
+        # By the second run everybody's last purchase lies a moment longer ago; every night's lists are rows anew.
+        renewed=("id", "edition_id", "score"),
+    ),
     "analytics.tasks.run_segmentation": Work(
         shoppers_with_habits,
         (None, None),
