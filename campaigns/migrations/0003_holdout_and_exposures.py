@@ -9,8 +9,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0002_grant'),
-        ('coupons', '0006_holdouts_and_allocations'),
+        ("campaigns", "0002_grant"),
+        ("coupons", "0008_holdouts_and_allocations"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

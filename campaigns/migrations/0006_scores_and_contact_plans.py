@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0002_grant'),
+        ("campaigns", "0005_fairness_topic"),
         ('coupons', '0005_needs_proof_of_work'),
         ('users', '0002_append_only'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

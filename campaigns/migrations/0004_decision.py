@@ -13,8 +13,8 @@ from config.kernel.append_only import append_only
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0002_grant'),
-        ('coupons', '0006_stock_forecast'),
+        ("campaigns", "0003_holdout_and_exposures"),
+        ("coupons", "0009_stock_forecast"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -9,8 +9,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0002_registry'),
-        ('campaigns', '0003_holdout_and_exposures'),
+        ("analytics", "0003_fairness_snapshot"),
+        ("campaigns", "0003_holdout_and_exposures"),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('coupons', '0005_needs_proof_of_work'),
+        ("coupons", "0007_claim_rating"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

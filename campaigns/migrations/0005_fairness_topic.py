@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0002_grant'),
+        ("campaigns", "0004_decision"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
