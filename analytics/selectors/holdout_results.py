@@ -19,7 +19,6 @@ from campaigns.models import Campaign, Exposure
 
 # Fewer shoppers show nothing, however large the effect.
 FEWEST_EXPOSED = 1_000
-EXPERIMENT = "campaign:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ def latest_holdout_result(*, before: datetime) -> HoldoutResult | None:
         before: a campaign that ends then or later is not looked at.
     """
     for campaign in Campaign.objects.filter(ends_at__lte=before, holdout_percent__gt=0).order_by("-ends_at", "-pk"):
-        exposures = Exposure.objects.filter(experiment=f"{EXPERIMENT}{campaign.key}")
+        exposures = Exposure.objects.filter(experiment=campaign.experiment)
         if exposures.aggregate(count=Count("pk"))["count"] >= FEWEST_EXPOSED:
             return _result_of(campaign)
     return None
@@ -54,7 +53,7 @@ def uplift_features(history: History) -> NDArray[np.float64]:
 def _result_of(campaign: Campaign) -> HoldoutResult:
     start = campaign.starts_at
     buyers: Buyers = buyers_of(Window(start - WINDOW_LASTS, start, WindowEnd.GIVEN))
-    exposed = Exposure.objects.filter(experiment=f"{EXPERIMENT}{campaign.key}").values_list("shopper", "arm")
+    exposed = Exposure.objects.filter(experiment=campaign.experiment).values_list("shopper", "arm")
     arms = {shopper: arm == TREATED for shopper, arm in exposed.iterator(chunk_size=20_000)}
     known = np.array([shopper in arms for shopper in buyers.shopper_ids.tolist()], dtype=np.bool_)
     bought = bought_within(buyers, start=start, end=campaign.ends_at)

@@ -80,6 +80,11 @@ class Campaign(models.Model):
         return self.title
 
     @property
+    def experiment(self) -> str:
+        """The name under which exposures to its holdout are logged."""
+        return f"campaign:{self.key}"
+
+    @property
     def title(self) -> str:
         return in_active_language(self.title_zh, self.title_en)
 

@@ -33,7 +33,7 @@ def campaign_exposures_log(*, campaign: Campaign, shopper_ids: Iterable[int], no
     if not percent:
         return
     exposures_log(
-        experiment=experiment_of(campaign),
+        experiment=campaign.experiment,
         arms=(
             (shopper_id, holdout_arm_of(salt=campaign.holdout_salt, shopper_id=shopper_id, percent=percent))
             for shopper_id in shopper_ids
@@ -49,8 +49,3 @@ def coupon_exposures_log(*, coupon: Coupon, shopper_ids: Iterable[int], now: dat
     campaign = Campaign.objects.filter(holdout_salt=coupon.holdout_salt).first()
     if campaign is not None:
         campaign_exposures_log(campaign=campaign, shopper_ids=shopper_ids, now=now)
-
-
-def experiment_of(campaign: Campaign) -> str:
-    """Returns the name under which a campaign's exposures are logged."""
-    return f"campaign:{campaign.key}"

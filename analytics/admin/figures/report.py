@@ -18,6 +18,7 @@ from analytics.charts import ColumnChart, Series
 from analytics.selectors.metrics.cut import Cut
 from analytics.selectors.metrics.expiry import expiry_reasons
 from analytics.selectors.metrics.funnel import funnel
+from analytics.selectors.metrics.incremental import campaign_incremental_profit
 from analytics.selectors.metrics.money import revenue
 from analytics.selectors.metrics.repurchase import WITHIN, repurchase
 from analytics.selectors.metrics.satisfaction import satisfaction
@@ -46,7 +47,7 @@ def campaign_report(request: HttpRequest, campaign_id: int) -> HttpResponse:
         "period_text": words.period(period.first, period.last),
         "time_zone": settings.TIME_ZONE,
         "made_at": now,
-        "figures": _figures(cut, now),
+        "figures": _figures(campaign, cut, now),
         "chart": _claims_chart(cut),
         "funnel": funnel_table(funnel(cut)),
         "reasons": reasons_table(reasons, lambda _reason: "") if reasons else None,
@@ -79,7 +80,7 @@ def period_of(campaign: Campaign, *, now: datetime) -> Period:
     return Period(first=first, last=max(first, min(last, shop_date(now))))
 
 
-def _figures(cut: Cut, now: datetime) -> list[tuple[str, str, str]]:
+def _figures(campaign: Campaign, cut: Cut, now: datetime) -> list[tuple[str, str, str]]:
     """Returns name, value and definition of each figure."""
     total, money = totals(cut), revenue(cut)
     known_until = min(now, end_of_shop_day(days_with_data(now=now).last))
@@ -130,7 +131,7 @@ def _figures(cut: Cut, now: datetime) -> list[tuple[str, str, str]]:
         ),
         (
             _("Incremental profit"),
-            words.profit(None),
+            words.profit(campaign_incremental_profit(campaign=campaign, until=known_until)),
             _("Profit of shoppers who could get the coupons beside that of shoppers held out by lot."),
         ),
     ]

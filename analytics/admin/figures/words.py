@@ -51,9 +51,9 @@ def amounts(interval: Interval | None) -> str:
     return _("%(amount)s (%(low)s to %(high)s)") % parts
 
 
-def profit(found: IncrementalProfit | None) -> str:
+def profit(found: IncrementalProfit) -> str:
     """Writes what coupons earned in all, with its bounds, or why that is not known."""
-    if found is None or not found.holdout.count:
+    if not found.holdout.count:
         return _("not known: no holdout")
     if found.total is None:
         return _("not known: too few shoppers")

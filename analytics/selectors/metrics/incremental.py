@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
 
 from analytics.learners.intervals import Interval, Sample, mean_difference
 from analytics.selectors.metrics.cut import run
+from campaigns.assignment import HOLDOUT
+from campaigns.models import Campaign, Exposure
 from coupons.enums import OrderState
 
 
@@ -72,3 +74,15 @@ def incremental_profit(*, arms: QuerySet[Any], until: datetime, margin_percent: 
     )
     samples = {is_treated: Sample(count, float(total), float(squares)) for is_treated, count, total, squares in found}
     return IncrementalProfit(treated=samples.get(1, NOBODY), holdout=samples.get(0, NOBODY))
+
+
+def campaign_incremental_profit(*, campaign: Campaign, until: datetime) -> IncrementalProfit:
+    """Returns the profit of a campaign's exposed shoppers by arm; both arms are empty for one without a holdout.
+
+    Args:
+        until: orders placed from then on do not count.
+    """
+    arms = Exposure.objects.filter(experiment=campaign.experiment).annotate(
+        is_treated=ExpressionWrapper(~Q(arm=HOLDOUT), output_field=BooleanField()), assigned_at=F("first_exposed_at")
+    )
+    return incremental_profit(arms=arms, until=until)

@@ -9,17 +9,20 @@ from django.db.models import BooleanField, Case, DateTimeField, F, Value, When
 
 from analytics.selectors.metrics.cut import Cut
 from analytics.selectors.metrics.funnel import Funnel, funnel
-from analytics.selectors.metrics.incremental import incremental_profit
+from analytics.selectors.metrics.incremental import campaign_incremental_profit, incremental_profit
 from analytics.selectors.metrics.money import revenue
 from analytics.selectors.metrics.repurchase import Returning, repurchase
 from analytics.selectors.metrics.satisfaction import satisfaction
 from analytics.selectors.metrics.totals import totals
+from campaigns.assignment import HOLDOUT, TREATED
 from campaigns.models import Campaign, CampaignCoupon
+from campaigns.services.exposures import exposures_log
 from coupons.enums import ClaimState
 from coupons.models import ClaimRating, Coupon, Order, Refund
 from tests import factories
 from tests.analytics.builders import make_claim_at, make_order
 from tests.analytics.metrics.makers import IN_JUNE, JUNE, in_june, make_event, use_coupon
+from tests.campaigns.makers import make_campaign
 from users.enums import TagSource
 from users.models import Tag, User
 
@@ -219,6 +222,28 @@ class TestIncrementalProfit:
         found = incremental_profit(arms=self.arms(people), until=JUNE.end)
 
         assert (found.per_shopper, found.total) == (None, None)
+
+    def test_of_a_campaign_goes_by_who_was_exposed_and_since_when(self, people: list[User]) -> None:
+        campaign = make_campaign()
+        arms = dict(zip((person.pk for person in people), (TREATED, TREATED, HOLDOUT, HOLDOUT), strict=False))
+        exposures_log(experiment=campaign.experiment, arms=arms.items(), now=in_june(5))
+        exposures_log(experiment="campaign:another", arms=[(people[4].pk, TREATED)], now=in_june(5))
+        for person in people:
+            # Before anybody was exposed, and after.
+            make_order(person, in_june(4), subtotal=900_00)
+        make_order(people[0], in_june(6), subtotal=80_00)
+        make_order(people[2], in_june(6), subtotal=20_00)
+        make_order(people[4], in_june(6), subtotal=900_00)
+
+        found = campaign_incremental_profit(campaign=campaign, until=JUNE.end)
+
+        assert (found.treated.count, found.holdout.count) == (2, 2)
+        assert (found.treated.total, found.holdout.total) == (80_00, 20_00)
+
+    def test_of_a_campaign_without_a_holdout_is_not_known(self, people: list[User]) -> None:
+        found = campaign_incremental_profit(campaign=make_campaign(), until=JUNE.end)
+
+        assert (found.treated.count, found.holdout.count, found.total) == (0, 0, None)
 
 
 def test_a_claim_that_was_given_back_is_claimed_and_not_used(people: list[User], coupon: Coupon) -> None:
