@@ -55,7 +55,7 @@ shell: .venv/installed-demo ## open a Django shell on the demo's data
 	@exec $(SERVERS) --name demo --quiet -- $(PYTHON) -m config.demo manage shell
 
 requirements: .venv/installed-dev ## pin requirements*.in anew; ARGS=--upgrade takes newer releases
-	@for name in requirements requirements-demo requirements-dev; do \
+	@for name in requirements requirements-demo requirements-scale requirements-dev; do \
 		$(PYTHON) -m uv pip compile --quiet --no-annotate --python-version 3.11 \
 			--custom-compile-command "make requirements" --output-file $$name.txt $(ARGS) $$name.in || exit 1; \
 	done

@@ -43,3 +43,11 @@ class ReasonMissing(DomainError):
     code = "reason_missing"
     status = 400
     message = _("Say why.")
+
+
+class NeedsPostgreSQL(DomainError):
+    """Something that only PostgreSQL can do, on another database."""
+
+    code = "needs_postgresql"
+    status = 409
+    message = _("Only PostgreSQL can do this.")

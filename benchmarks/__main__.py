@@ -22,7 +22,7 @@ def main() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.settings"
     django.setup()
     # Modules with models can be read only now.
-    from benchmarks import batches
+    from benchmarks import batches, nightly
     from benchmarks.measure import TARGETS, measure
     from benchmarks.prepare import sign_in_shoppers
     from benchmarks.pricing import BLOCK, measure_pricing
@@ -48,17 +48,21 @@ def main() -> None:
     print(f"\n{many}")
     pricing = measure_pricing()
     print(f"\n{pricing}")
+    # The last one: it empties the shoppers.
+    nights = nightly.measure_nightly(sizes=options.nights)
+    print(f"\n{nights}")
     if options.write:
         write(PAGE, text)
         write(PAGE, many, block=batches.BLOCK)
         write(PAGE, pricing, block=BLOCK)
+        write(PAGE, nights, block=nightly.BLOCK)
         print(f"\nWritten to {Path(PAGE).relative_to(BASE_DIR)}.")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Claims through HTTP beside two baselines, queues, a grant, quotes and best combinations.",
+        description="Claims beside two baselines, queues, a grant, quotes, best combinations, nightly runs.",
     )
     parser.add_argument("--clients", type=int, nargs="+", default=[16, 64], help="connections at once (%(default)s)")
     parser.add_argument(
@@ -70,6 +74,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--shoppers", type=int, default=4000, help="each claims once a round (%(default)s)")
     parser.add_argument(
         "--audience", type=int, default=1_000_000, help="shoppers that a coupon is granted to (%(default)s)"
+    )
+    parser.add_argument(
+        "--nights",
+        type=int,
+        nargs="+",
+        default=[10_000, 100_000, 1_000_000],
+        help="shoppers of the nightly runs (%(default)s)",
     )
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     return parser.parse_args()

@@ -71,6 +71,9 @@ GROUPS: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
                 ("analytics.view_allocationplan",),
             ),
             Entry(_("Nightly runs"), "model_training", "admin:analytics_run_changelist", ("analytics.view_run",)),
+            Entry(
+                _("Models"), "network_node", "admin:analytics_modelversion_changelist", ("analytics.view_modelversion",)
+            ),
         ),
     ),
     (

@@ -58,6 +58,7 @@ MARKETER_PERMISSIONS = (
     "analytics.change_allocationplan",
     "analytics.view_allocationplan",
     "analytics.view_run",
+    "analytics.view_modelversion",
     "analytics.view_segment",
     "analytics.change_segment",
 )

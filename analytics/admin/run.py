@@ -46,7 +46,10 @@ class RunAdmin(ReadOnlyMixin, ShopModelAdmin):
     list_filter_submit = True
     fieldsets = (
         (None, {"fields": ("job", "state", "show_reason", "started_at", "finished_at")}),
-        (gettext_lazy("Looked at"), {"fields": ("window_start", "window_end", "show_window_end", "seed")}),
+        (
+            gettext_lazy("Looked at"),
+            {"fields": ("window_start", "window_end", "show_window_end", "seed", "code_version")},
+        ),
         (gettext_lazy("Figures"), {"fields": ("show_metrics",)}),
     )
     readonly_fields = ("show_reason", "show_window_end", "show_metrics")

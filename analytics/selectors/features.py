@@ -82,10 +82,18 @@ WHERE buyer.purchases > COALESCE(orders.refunds, 0)
 
 # Where the databases differ: seconds between a moment and the window's end, and whole numbers of weeks.
 SECONDS_BEFORE_END = {
+    "duckdb": "((epoch_us(%(end)s) - epoch_us({moment})) / 1e6)",
     "postgresql": "CAST(EXTRACT(EPOCH FROM %(end)s - {moment}) AS double precision)",
     "sqlite": "((julianday(%(end)s) - julianday({moment})) * 86400.0)",
 }
-WHOLE = {"postgresql": "CAST(FLOOR({number}) AS integer)", "sqlite": "CAST({number} AS integer)"}
+WHOLE = {
+    "duckdb": "CAST(FLOOR({number}) AS integer)",
+    "postgresql": "CAST(FLOOR({number}) AS integer)",
+    "sqlite": "CAST({number} AS integer)",
+}
+
+AGGREGATE_PARAMETERS = {"purchase": BehaviourKind.PURCHASE.value, "refunded": OrderState.REFUNDED.value}
+READ_PARAMETERS = {"source": TagSource.SEGMENTATION.value}
 
 READ = """
 SELECT buyer.shopper_id, buyer.recency_days, buyer.purchases, buyer.money, buyer.active_weeks,
@@ -122,20 +130,11 @@ def buyer_features(window: Window) -> Iterator[int]:
         how many shoppers bought something in the window and kept it. Staff and closed accounts are left out.
     """
     moment = connection.ops.adapt_datetimefield_value
-    statement = AGGREGATE.format(
-        week=WHOLE[connection.vendor].format(number=f"{_seconds_before_end('occurred_at')} / {SECONDS_A_WEEK}"),
-        recency=f"{_seconds_before_end('buyer.last_at')} / {SECONDS_A_DAY}",
-    )
     _drop()
     with connection.cursor() as cursor:
         cursor.execute(
-            statement,
-            {
-                "purchase": BehaviourKind.PURCHASE.value,
-                "refunded": OrderState.REFUNDED.value,
-                "start": moment(window.start),
-                "end": moment(window.end),
-            },
+            aggregate_statement(connection.vendor),
+            {**AGGREGATE_PARAMETERS, "start": moment(window.start), "end": moment(window.end)},
         )
         cursor.execute("SELECT COUNT(*) FROM analytics_buyer_features")
         (count,) = cursor.fetchone()
@@ -148,16 +147,22 @@ def buyer_features(window: Window) -> Iterator[int]:
 def feature_chunks(*, chunk_rows: int = CHUNK_ROWS) -> Iterator[Chunk]:
     """Reads the buyers inside `buyer_features`, by a server-side cursor, in the order of their ids."""
     with connection.chunked_cursor() as cursor:
-        cursor.execute(READ, {"source": TagSource.SEGMENTATION.value})
+        cursor.execute(READ, READ_PARAMETERS)
         while rows := cursor.fetchmany(chunk_rows):
-            yield _chunk_of(rows)
+            yield chunk_of(rows)
 
 
-def _seconds_before_end(moment: str) -> str:
-    return SECONDS_BEFORE_END[connection.vendor].format(moment=moment)
+def aggregate_statement(vendor: str) -> str:
+    """Returns the statement that fills `analytics_buyer_features`, as one kind of database writes it."""
+    seconds = SECONDS_BEFORE_END[vendor]
+    weeks = f"{seconds.format(moment='occurred_at')} / {SECONDS_A_WEEK}"
+    return AGGREGATE.format(
+        week=WHOLE[vendor].format(number=weeks), recency=f"{seconds.format(moment='buyer.last_at')} / {SECONDS_A_DAY}"
+    )
 
 
-def _chunk_of(rows: list[tuple[Any, ...]]) -> Chunk:
+def chunk_of(rows: list[tuple[Any, ...]]) -> Chunk:
+    """Returns rows of `READ` as arrays."""
     return Chunk(
         shopper_ids=np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)),
         values=np.array([row[1:-1] for row in rows], dtype=np.float64),

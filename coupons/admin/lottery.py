@@ -40,6 +40,7 @@ from coupons.enums import CouponStatus, Handout, LotteryStanding
 from coupons.errors import StockTooSmall, TooManyWinners
 from coupons.models import Coupon, Lottery, LotteryEntry
 from coupons.services.lotteries import LotteryPlan, lottery_create, lottery_draw, refuse_unless_possible
+from users.models import SEALED_FIELDS
 
 STANDING_COLOURS = {
     LotteryStanding.UPCOMING: "primary",
@@ -49,7 +50,6 @@ STANDING_COLOURS = {
     LotteryStanding.DRAWN: "default",
     LotteryStanding.CALLED_OFF: "danger",
 }
-SEALED_OF_PERSON = ("name", "email", "phone", "birthday")
 
 
 class LotteryForm(forms.ModelForm):
@@ -117,7 +117,7 @@ class EntryInline(ReadOnlyMixin, ShopTabularInline):
     verbose_name_plural = _("Entries")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LotteryEntry]:
-        sealed = [f"{path}__{name}" for path in ("shopper", "claim__shopper") for name in SEALED_OF_PERSON]
+        sealed = [f"{path}__{name}" for path in ("shopper", "claim__shopper") for name in SEALED_FIELDS]
         entries = super().get_queryset(request).select_related("shopper", "claim__coupon", "claim__shopper")
         return entries.defer(*sealed).order_by("rank", "pk")
 

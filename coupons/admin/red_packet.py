@@ -44,6 +44,7 @@ from coupons.enums import RedPacketSplit, RedPacketStanding, RedPacketState
 from coupons.models import RedPacket, RedPacketShare
 from coupons.selectors.red_packets import paid_by_shoppers
 from coupons.services.red_packets import MAXIMUM_SHARES, PacketPlan, red_packet_close, red_packet_create
+from users.models import SEALED_FIELDS
 
 STANDING_COLOURS = {
     RedPacketStanding.UPCOMING: "primary",
@@ -54,7 +55,6 @@ STANDING_COLOURS = {
 }
 PURCHASE_FIELDS = ("bought_since", "bought_until")
 LONGEST_USE = 3650
-SEALED_OF_PERSON = ("name", "email", "phone", "birthday")
 
 
 class RedPacketForm(forms.ModelForm):
@@ -150,7 +150,7 @@ class ShareInline(ReadOnlyMixin, ShopTabularInline):
     verbose_name_plural = _("Who got what")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RedPacketShare]:
-        sealed = [f"{who}__{name}" for who in ("shopper", "reserved_for") for name in SEALED_OF_PERSON]
+        sealed = [f"{who}__{name}" for who in ("shopper", "reserved_for") for name in SEALED_FIELDS]
         return super().get_queryset(request).select_related("shopper", "reserved_for").defer(*sealed)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -32,12 +32,11 @@ from coupons.models import Coupon, Lottery, LotteryEntry, Stock
 from coupons.selectors.lotteries import entry_held, may_still_win, stock_free, tickets_of
 from coupons.services.claim_refusals import refuse_unless_in_audience
 from coupons.services.claims import claim_create_by_lot
-from users.models import Tag, User
+from users.models import SEALED_FIELDS, Tag, User
 
 MAXIMUM_WINNERS = 100_000
 SEED_BYTES = 32
 WRITTEN_AT_ONCE = 1_000
-SEALED_OF_PERSON = ("shopper__name", "shopper__email", "shopper__phone", "shopper__birthday")
 
 # A share of the row is held until the entry is committed: many enter beside each other, and fixing the list waits for
 # each of them.
@@ -314,7 +313,7 @@ def _write_ranks(winners: list[str]) -> None:
 def _hand_out(entry_id: int, now: datetime) -> bool:
     with busy_when_locked(), transaction.atomic():
         winners = LotteryEntry.objects.select_related("shopper", "lottery__coupon").defer(
-            "lottery__seed", *SEALED_OF_PERSON
+            "lottery__seed", *(f"shopper__{name}" for name in SEALED_FIELDS)
         )
         entry = winners.select_for_update(of=("self",)).get(pk=entry_id)
         if entry.claim_id is not None:

@@ -102,14 +102,14 @@ def queued_coupon(*, public_id: UUID) -> Coupon | None:
     return coupon
 
 
-def ticket_take(*, queued: Coupon, shopper: User, attempt: Attempt, proof: str | None = None) -> Ticket | None:
+def ticket_take(*, coupon: Coupon, shopper: User, attempt: Attempt, proof: str | None = None) -> Ticket | None:
     """Takes a place in the queue of a coupon, without the database.
 
     The same caller and key is the same place, with its claim once it has one. A shopper who waits already and may have
     no more is shown that place.
 
     Args:
-        queued: from `queued_coupon`.
+        coupon: from `queued_coupon`.
         attempt: under which key.
         proof: what was worked out for a coupon that asks for it, empty for nothing; None asks for nothing.
 
@@ -123,7 +123,7 @@ def ticket_take(*, queued: Coupon, shopper: User, attempt: Attempt, proof: str |
         ChallengeRequired, ChallengeFailed: the coupon asks for a proof, and the same request did not come before.
         Busy: too many wait already.
     """
-    coupon, now = queued, recent_database_now()
+    now = recent_database_now()
     ticket = ticket_id_of(caller=attempt.caller, key=attempt.key, coupon_id=coupon.pk, shopper_id=shopper.pk)
     state = coupon.state(now)
     unproven: DomainError | None = None
@@ -216,7 +216,7 @@ def ticket_waiting(*, coupon: Coupon, shopper: User) -> Ticket | None:
 
 
 def claim_without_queue(
-    *, queued: Coupon, shopper: User, attempt: Attempt, channel: ClaimChannel, now: datetime
+    *, coupon: Coupon, shopper: User, attempt: Attempt, channel: ClaimChannel, now: datetime
 ) -> Claim:
     """Claims at once what is queued for otherwise: Redis is away. Call it inside `run_once`.
 
@@ -228,7 +228,7 @@ def claim_without_queue(
         Busy: too many ask the database at once, or a granter has just answered the ticket.
     """
     # Read with its stock, as a claim takes it.
-    coupon = Coupon.objects.select_related("stock").get(pk=queued.pk)
+    coupon = Coupon.objects.select_related("stock").get(pk=coupon.pk)
     ticket = ticket_id_of(caller=attempt.caller, key=attempt.key, coupon_id=coupon.pk, shopper_id=shopper.pk)
     if (answered := ticket_answered(ticket=ticket)) is not None:
         if answered.claim is not None:

@@ -100,7 +100,7 @@ def _claim_or_queue(
 
         def claim() -> Answer:
             return _answer_of_claim(
-                claim_without_queue(queued=queued, shopper=shopper, attempt=attempt, channel=ClaimChannel.WEB, now=now)
+                claim_without_queue(coupon=queued, shopper=shopper, attempt=attempt, channel=ClaimChannel.WEB, now=now)
             )
 
         answer = run_once(attempt=attempt, action=claim)
@@ -109,7 +109,7 @@ def _claim_or_queue(
 
 
 def _ticket_once(queued: Coupon, shopper: User, attempt: Attempt, proof: str | None) -> Ticket | None:
-    ticket = ticket_take(queued=queued, shopper=shopper, attempt=attempt, proof=proof)
+    ticket = ticket_take(coupon=queued, shopper=shopper, attempt=attempt, proof=proof)
     if ticket is not None and ticket.refusal is not None:
         raise ticket.refusal
     return ticket

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from analytics.models import AllocationPlan
+from analytics.enums import Job, WindowEnd
+from analytics.models import AllocationPlan, ModelVersion
+from analytics.selectors.windows import Window
+from analytics.services.registry import model_save
+from analytics.services.runs import run_start
 from campaigns.enums import CampaignStatus
 from config.kernel.lots import border_of
 from coupons.enums import AudienceKind, ClaimChannel, ClaimState, OrderState
@@ -19,6 +23,9 @@ from users.enums import BehaviourKind
 from users.models import BehaviourEvent, User
 
 _number = itertools.count(1)
+
+NIGHT = datetime(2026, 11, 20, 3, tzinfo=UTC)
+WINDOW = Window(start=datetime(2025, 11, 20, tzinfo=UTC), end=NIGHT, ends_with=WindowEnd.NOW)
 
 
 def make_purchase(shopper: User, at: datetime, *, value: int = 100_00, **fields: Any) -> BehaviourEvent:
@@ -193,3 +200,10 @@ def _redeem_discounted(coupon: Coupon, orders: list[Order]) -> None:
         )
         for claim, order in zip(claims, discounted, strict=True)
     )
+
+
+def make_model(number: float = 1.0, job: Job = Job.RESPONSE) -> ModelVersion:
+    """What a run learned, as a challenger."""
+    run = run_start(job=job, window=WINDOW, seed=7, parameters={}, now=NIGHT)
+    arrays = {"weights": np.array([number, 2.5]), "names": np.array(["recency", "money"])}
+    return model_save(run=run, arrays=arrays, metrics={"auc": 0.8}, description={"kind": "logistic"}, now=NIGHT)

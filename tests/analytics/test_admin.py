@@ -9,13 +9,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
-from analytics.enums import Job, RunReason, RunState
+from analytics.enums import Job, ModelState, RunReason, RunState
 from analytics.jobs.segmentation import run_segmentation
-from analytics.models import Run, Segment
+from analytics.models import ModelPromotion, ModelVersion, Run, Segment
 from campaigns.models import Campaign, CampaignCoupon
 from config.kernel.clock import database_now, shop_date
 from tests import factories
-from tests.analytics.builders import make_claim_at, make_order, make_population, make_redemption
+from tests.analytics.builders import make_claim_at, make_model, make_order, make_population, make_redemption
 from users.models import User
 from users.roles import MARKETER, MARKETER_PERMISSIONS, give_role
 
@@ -210,3 +210,52 @@ class TestRuns:
 
         assert boss.post(url, {"state": "failed"}).status_code == 403
         assert boss.get("/admin/analytics/run/add/").status_code == 403
+
+
+class TestModels:
+    @pytest.fixture
+    def versions(self, now: datetime) -> list[ModelVersion]:
+        return [make_model(number) for number in (1.0, 2.0)]
+
+    def act(self, client: Client, version: ModelVersion, name: str, reason: str) -> int:
+        path = reverse(f"admin:analytics_modelversion_{name}", args=[version.pk])
+        return client.post(path, {"_form_submitted": "on", "reason": reason}).status_code
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_a_model_shows_what_it_was_learned_from(
+        self, boss: Client, versions: list[ModelVersion], language: str
+    ) -> None:
+        page = open_page(boss, reverse("admin:analytics_modelversion_change", args=[versions[0].pk]), language)
+
+        for shown in (versions[0].checksum, versions[0].run.code_version, "auc", "0.8", "logistic"):
+            assert shown in page
+        assert versions[1].checksum in open_page(
+            boss, reverse("admin:analytics_modelversion_change", args=[versions[1].pk]), language
+        )
+
+    def test_it_is_put_into_use_and_taken_back_with_a_reason(self, boss: Client, versions: list[ModelVersion]) -> None:
+        first, second = versions
+        self.act(boss, first, "promote", "the first one")
+        self.act(boss, second, "promote", "better log loss")
+        self.act(boss, second, "roll_back", "redemptions fell")
+
+        first.refresh_from_db()
+        assert first.state == ModelState.CHAMPION
+        assert list(ModelPromotion.objects.order_by("pk").values_list("model", "reason")) == [
+            (first.pk, "the first one"),
+            (second.pk, "better log loss"),
+            (first.pk, "redemptions fell"),
+        ]
+        page = open_page(boss, reverse("admin:analytics_modelversion_change", args=[first.pk]))
+        assert "redemptions fell" in page
+
+    def test_without_a_reason_nothing_happens(self, boss: Client, versions: list[ModelVersion]) -> None:
+        self.act(boss, versions[0], "promote", " ")
+
+        assert not ModelPromotion.objects.exists()
+
+    def test_a_marketer_looks_and_does_not_decide(self, plain_marketer: Client, versions: list[ModelVersion]) -> None:
+        open_page(plain_marketer, reverse("admin:analytics_modelversion_changelist"))
+
+        assert self.act(plain_marketer, versions[0], "promote", "I want it") == 403
+        assert not ModelPromotion.objects.exists()

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import numpy as np
 import pytest
 from django.db import IntegrityError, transaction
 
-from analytics.enums import Job, ModelState, PromotionKind, WindowEnd
+from analytics.enums import Job, ModelState, PromotionKind
 from analytics.errors import ArtefactDamaged, NoEarlierModel, NotPromotable, ReasonMissing
 from analytics.models import ModelPromotion, ModelVersion
-from analytics.selectors.windows import Window
 from analytics.services.registry import champion, model_load, model_promote, model_roll_back, model_save
 from analytics.services.runs import run_start
 from config.kernel.append_only import AppendOnly
+from tests.analytics.builders import NIGHT, WINDOW, make_model
 from tests.factories import make_shopper
 
 pytestmark = pytest.mark.django_db
 
-NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
-WINDOW = Window(start=datetime(2025, 11, 20, tzinfo=UTC), end=NOW, ends_with=WindowEnd.NOW)
-
-
-def make_model(number: float = 1.0, job: Job = Job.RESPONSE) -> ModelVersion:
-    run = run_start(job=job, window=WINDOW, seed=7, parameters={}, now=NOW)
-    arrays = {"weights": np.array([number, 2.5]), "names": np.array(["recency", "money"])}
-    return model_save(run=run, arrays=arrays, metrics={"auc": 0.8}, description={"kind": "logistic"}, now=NOW)
-
 
 def promote(version: ModelVersion, reason: str = "beats the one before") -> ModelPromotion:
-    return model_promote(version=version, reason=reason, now=NOW)
+    return model_promote(version=version, reason=reason, now=NIGHT)
 
 
 class TestKeeping:
@@ -48,10 +37,10 @@ class TestKeeping:
         assert len(make_model().run.code_version) == 12
 
     def test_objects_are_refused_since_reading_them_would_run_code(self) -> None:
-        run = run_start(job=Job.RESPONSE, window=WINDOW, seed=7, parameters={}, now=NOW)
+        run = run_start(job=Job.RESPONSE, window=WINDOW, seed=7, parameters={}, now=NIGHT)
 
         with pytest.raises(ValueError, match="Object arrays"):
-            model_save(run=run, arrays={"x": np.array([object()])}, metrics={}, description={}, now=NOW)
+            model_save(run=run, arrays={"x": np.array([object()])}, metrics={}, description={}, now=NIGHT)
         assert not ModelVersion.objects.exists()
 
     def test_what_was_changed_in_the_store_is_not_used(self) -> None:
@@ -123,7 +112,7 @@ class TestRollingBack:
         promote(second)
         analyst = make_shopper()
 
-        promotion = model_roll_back(job=Job.RESPONSE, reason="redemptions fell", now=NOW, decided_by=analyst)
+        promotion = model_roll_back(job=Job.RESPONSE, reason="redemptions fell", now=NIGHT, decided_by=analyst)
 
         in_use = champion(Job.RESPONSE)
         assert in_use is not None
@@ -135,8 +124,8 @@ class TestRollingBack:
         for version in (first, second, third):
             promote(version)
 
-        model_roll_back(job=Job.RESPONSE, reason="worse", now=NOW)
-        model_roll_back(job=Job.RESPONSE, reason="worse still", now=NOW)
+        model_roll_back(job=Job.RESPONSE, reason="worse", now=NIGHT)
+        model_roll_back(job=Job.RESPONSE, reason="worse still", now=NIGHT)
 
         in_use = champion(Job.RESPONSE)
         assert in_use is not None
@@ -144,7 +133,7 @@ class TestRollingBack:
 
     def test_there_must_be_one_before(self) -> None:
         with pytest.raises(NoEarlierModel):
-            model_roll_back(job=Job.RESPONSE, reason="worse", now=NOW)
+            model_roll_back(job=Job.RESPONSE, reason="worse", now=NIGHT)
         promote(make_model())
         with pytest.raises(NoEarlierModel):
-            model_roll_back(job=Job.RESPONSE, reason="worse", now=NOW)
+            model_roll_back(job=Job.RESPONSE, reason="worse", now=NIGHT)

@@ -23,7 +23,7 @@ def take(coupon: Coupon, shopper: User, *, key: str = "once", fingerprint: str =
     queued = queued_coupon(public_id=coupon.public_id)
     assert queued is not None
     attempt = attempt_of(shopper, key=key, fingerprint=fingerprint)
-    ticket = ticket_take(queued=queued, shopper=shopper, attempt=attempt)
+    ticket = ticket_take(coupon=queued, shopper=shopper, attempt=attempt)
     assert ticket is not None
     return ticket
 

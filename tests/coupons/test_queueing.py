@@ -303,7 +303,7 @@ def test_without_redis_a_claim_is_made_at_once_and_once(
     address = settings.REDIS_URL
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     request: dict[str, Any] = {
-        "queued": queued,
+        "coupon": queued,
         "shopper": shopper,
         "attempt": attempt_of(shopper),
     }
@@ -340,7 +340,7 @@ def test_a_refusal_without_the_queue_is_the_answer_too(coupon: Coupon, shopper: 
     take(coupon, shopper)
     grant(coupon)
     request: dict[str, Any] = {
-        "queued": queued,
+        "coupon": queued,
         "shopper": shopper,
         "attempt": attempt_of(shopper),
     }

@@ -1,19 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.dateparse import parse_date, parse_datetime
-from django.utils.timezone import is_naive
 
 from analytics.enums import Job, RunState
 from analytics.errors import RunInProgress
 from analytics.jobs.segmentation import DEFAULT_SEED, run_segmentation
+from analytics.management.moments import moment
 from analytics.selectors.features import Chunk
 from analytics.selectors.runs import last_published
-from config.kernel.clock import database_now, shop_zone, start_of_shop_day
+from config.kernel.clock import database_now
 from config.kernel.progress import progress
 
 
@@ -36,7 +34,7 @@ class Command(BaseCommand):
         if published is not None:
             self.stdout.write(f"Nothing to do: run {published.pk} is published.")
             return
-        as_of = _moment(options["as_of"]) if options["as_of"] else None
+        as_of = moment(options["as_of"]) if options["as_of"] else None
         if options["seed"] < 0:
             raise CommandError("--seed must not be negative.")
         try:
@@ -57,16 +55,3 @@ class Command(BaseCommand):
 
 def _in_chunks(items: Iterable[Chunk], *, label: str, total: int | None) -> Iterable[Chunk]:
     return progress(items, label=label, total=total, unit="chunk")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        day = parse_date(text)
-        if day is not None:
-            return start_of_shop_day(day)
-        moment = parse_datetime(text)
-    except ValueError as error:
-        raise CommandError(f"--as-of: {error}") from error
-    if moment is None:
-        raise CommandError("--as-of takes a date or an ISO date and time.")
-    return moment.replace(tzinfo=shop_zone()) if is_naive(moment) else moment

@@ -136,7 +136,7 @@ class ClaimsView(ApiView):
         attempt = self.attempt(body)
         queued = queue_of(body)
         if queued is not None:
-            ticket = ticket_take(queued=queued, shopper=shopper, attempt=attempt, proof=proof)
+            ticket = ticket_take(coupon=queued, shopper=shopper, attempt=attempt, proof=proof)
             if ticket is not None:
                 return ticket_response(ticket, status=202)
         now = recent_database_now()
@@ -149,7 +149,7 @@ class ClaimsView(ApiView):
             return self.respond(run_once(attempt=attempt, action=lambda: answer(by_code())))
         if queued is not None:
             at_once = partial(
-                claim_without_queue, queued=queued, shopper=shopper, attempt=attempt, channel=channel, now=now
+                claim_without_queue, coupon=queued, shopper=shopper, attempt=attempt, channel=channel, now=now
             )
             return self.respond(run_once(attempt=attempt, action=lambda: answer(at_once())))
         answered = claim_create_once(
