@@ -32,6 +32,7 @@ from coupons.services.orders import order_lock
 from coupons.services.waiting import waiting_grant_due
 from tests import factories
 from tests.analytics.builders import make_order, make_plan, make_population
+from tests.analytics.response_shop import make_response_shop
 from tests.analytics.shopping import make_shop
 from tests.analytics.test_bandit_job import make_decision
 from tests.campaigns.makers import make_due_email, make_ending_claim
@@ -232,6 +233,11 @@ def stock_that_nobody_wants_any_more() -> list[Any]:
     return []
 
 
+def mailings_that_ended() -> list[Any]:
+    make_response_shop(database_now())
+    return []
+
+
 WORK = {
     "analytics.tasks.watch_fairness": Work(a_purchase_of_last_week),
     "analytics.tasks.run_allocations": Work(
@@ -265,6 +271,13 @@ WORK = {
     ),
     # Scores cannot be made without mailings that ended; tests/analytics/test_response_job.py runs it twice on some.
     "analytics.tasks.run_response": Work(shoppers_with_habits, (None, None), journal=(Run,)),
+    "analytics.tasks.run_response": Work(
+        mailings_that_ended,
+        (None, None),
+        journal=(Run,),
+        # By the second run a moment less is left to use the coupons.
+        renewed=("computed_at", "value"),
+    ),
     "analytics.tasks.run_timing": Work(
         shoppers_with_habits,
         (None, None),
