@@ -270,7 +270,6 @@ WORK = {
         renewed=("made_at", "claims_ahead", "claims_a_day", "redemptions_a_week", "days_of_cover", "runs_out_at"),
     ),
     # Scores cannot be made without mailings that ended; tests/analytics/test_response_job.py runs it twice on some.
-    "analytics.tasks.run_response": Work(shoppers_with_habits, (None, None), journal=(Run,)),
     "analytics.tasks.run_response": Work(
         mailings_that_ended,
         (None, None),
