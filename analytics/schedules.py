@@ -7,34 +7,35 @@ SCHEDULE = {
         "task": "analytics.tasks.run_segmentation",
         "schedule": crontab(hour=3, minute=10),
     },
-    "watch fairness": {
-        "task": "analytics.tasks.watch_fairness",
-        "schedule": crontab(hour=4, minute=20),
+    # After the segments, which newcomers' lists are made from.
+    "recommend coupons": {
+        "task": "analytics.tasks.run_recommendation",
+        "schedule": crontab(hour=3, minute=40),
     },
-    "forecast stock": {
-        "task": "analytics.tasks.run_stock_forecast",
-        # After midnight's claims are over, and before the day begins.
-        "schedule": crontab(hour=4, minute=40),
-    },
-    "draw variants": {
-        "task": "analytics.tasks.run_bandit",
-        "schedule": crontab(hour=5, minute=10),
+    "score coupons": {
+        "task": "analytics.tasks.run_response",
+        "schedule": crontab(hour=3, minute=40),
     },
     # After the segments, whose floors it keeps.
     "allocate coupons": {
         "task": "analytics.tasks.run_allocations",
         "schedule": crontab(hour=4, minute=10),
     },
-    "score coupons": {
-        "task": "analytics.tasks.run_response",
-    },
-    # After the segments, which newcomers' lists are made from.
-    "recommend coupons": {
-        "task": "analytics.tasks.run_recommendation",
-        "schedule": crontab(hour=3, minute=40),
-    },
     "plan contacts": {
         "task": "analytics.tasks.run_timing",
         "schedule": crontab(hour=4, minute=10),
+    },
+    "watch fairness": {
+        "task": "analytics.tasks.watch_fairness",
+        "schedule": crontab(hour=4, minute=20),
+    },
+    # After midnight's claims are over, and before the day begins.
+    "forecast stock": {
+        "task": "analytics.tasks.run_stock_forecast",
+        "schedule": crontab(hour=4, minute=40),
+    },
+    "draw variants": {
+        "task": "analytics.tasks.run_bandit",
+        "schedule": crontab(hour=5, minute=10),
     },
 }

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 from celery import shared_task
 
@@ -14,12 +16,31 @@ logger = structlog.get_logger(__name__)
 @shared_task
 def run_segmentation() -> int | None:
     """Segments the shoppers; returns the run's id, or None when another run has not finished."""
-    try:
-        return segmentation.run_segmentation(now=database_now()).pk
-    except RunInProgress:
-        # A message delivered twice, or somebody's run by hand: the other one does the work.
-        logger.warning("segmentation is running already")
-        return None
+    return _unless_running(lambda: segmentation.run_segmentation(now=database_now()).pk)
+
+
+@shared_task
+def run_recommendation() -> int | None:
+    """Lists the coupons that suit each shopper; returns the run's id, or None when another run has not finished."""
+    return _unless_running(lambda: recommendation.run_recommendation(now=database_now()).pk)
+
+
+@shared_task
+def run_response() -> int | None:
+    """Scores coupons by probability and value; returns the run's id, or None when another run has not finished."""
+    return _unless_running(lambda: response.run_response(now=database_now()).pk)
+
+
+@shared_task
+def run_timing() -> int | None:
+    """Plans when and how to reach each shopper; returns the run's id, or None when another run has not finished."""
+    return _unless_running(lambda: timing.run_timing(now=database_now()).pk)
+
+
+@shared_task
+def run_allocations() -> int | None:
+    """Sets coupons aside for shoppers; returns for how many plans, or None when another run has not finished."""
+    return _unless_running(lambda: len(allocation.run_allocations(now=database_now())))
 
 
 @shared_task
@@ -31,58 +52,19 @@ def watch_fairness() -> int:
 @shared_task
 def run_stock_forecast() -> int | None:
     """Forecasts stock; returns the run's id, or None when another run has not finished."""
-    try:
-        return stock_forecast.run_stock_forecast(now=database_now()).pk
-    except RunInProgress:
-        logger.warning("the stock forecast is running already")
-        return None
+    return _unless_running(lambda: stock_forecast.run_stock_forecast(now=database_now()).pk)
 
 
 @shared_task
 def run_bandit() -> int | None:
     """Measures decisions and publishes shares; returns the run's id, or None when another run has not finished."""
+    return _unless_running(lambda: bandit.run_bandit(now=database_now()).pk)
+
+
+def _unless_running(run: Callable[[], int]) -> int | None:
     try:
-        return bandit.run_bandit(now=database_now()).pk
-    except RunInProgress:
-        logger.warning("the bandit is running already")
-        return None
-
-
-@shared_task
-def run_allocations() -> int | None:
-    """Sets coupons aside for shoppers; returns for how many plans, or None when another run has not finished."""
-    try:
-        return len(allocation.run_allocations(now=database_now()))
-    except RunInProgress:
-        logger.warning("allocation is running already")
-        return None
-
-
-@shared_task
-def run_response() -> int | None:
-    """Scores coupons by probability and value; returns the run's id, or None when another run has not finished."""
-    try:
-        return response.run_response(now=database_now()).pk
-    except RunInProgress:
-        logger.warning("response is running already")
-        return None
-
-
-@shared_task
-def run_recommendation() -> int | None:
-    """Lists the coupons that suit each shopper; returns the run's id, or None when another run has not finished."""
-    try:
-        return recommendation.run_recommendation(now=database_now()).pk
-    except RunInProgress:
-        logger.warning("recommendation is running already")
-        return None
-
-
-@shared_task
-def run_timing() -> int | None:
-    """Plans when and how to reach each shopper; returns the run's id, or None when another run has not finished."""
-    try:
-        return timing.run_timing(now=database_now()).pk
-    except RunInProgress:
-        logger.warning("timing is running already")
+        return run()
+    except RunInProgress as refusal:
+        # A message delivered twice, or somebody's run by hand: the other one does the work.
+        logger.warning("nightly job not started", reason=refusal.sentence)
         return None

@@ -12,7 +12,6 @@ import argparse
 import json
 import math
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from typing import Any
 import django
 from django.core.management import call_command
 
+from analytics.jobs.measuring import peak_memory
 from benchmarks.database import use_own_database
 from config.env import BASE_DIR
 
@@ -134,10 +134,18 @@ def _bare_segmentation() -> None:
         KMeans(5, n_init=10, random_state=SEED).fit(points[:FITTED_SHOPPERS]).predict(points)
 
 
+def _timing() -> None:
+    from analytics.jobs.timing import run_timing
+    from config.kernel.clock import database_now
+
+    run_timing(now=database_now())
+
+
 # Each measure, and which of the others it is compared with.
 MEASURES: dict[str, Callable[[], None]] = {
     "segmentation": _segmentation,
     "segmentation, bare SQL and scikit-learn": _bare_segmentation,
+    "timing and channel": _timing,
 }
 BARE = {"segmentation": "segmentation, bare SQL and scikit-learn"}
 
@@ -146,9 +154,9 @@ def _measured(name: str) -> dict[str, float]:
     # Libraries first: what they hold is not the run's.
     import sklearn.cluster  # noqa: F401
 
-    before, began = _memory(), time.perf_counter()
+    before, began = peak_memory(), time.perf_counter()
     MEASURES[name]()
-    return {"seconds": time.perf_counter() - began, "memory": max(0.0, _memory() - before)}
+    return {"seconds": time.perf_counter() - began, "memory": max(0.0, peak_memory() - before)}
 
 
 def _in_own_process(name: str) -> Cost:
@@ -200,10 +208,6 @@ def _growth(sizes: Sequence[int], costs: Sequence[Cost]) -> str:
         return "–"
     (small, large), (one, other) = sizes[-2:], costs[-2:]
     return f"{math.log(other.seconds / one.seconds) / math.log(large / small):.2f}"
-
-
-def _memory() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _set_up() -> None:

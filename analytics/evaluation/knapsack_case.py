@@ -7,13 +7,13 @@ everybody's best option would cost.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from analytics.jobs.measuring import peak_memory
 from analytics.learners.allocation import allocate
 from analytics.learners.knapsack import Matrix
 
@@ -64,7 +64,7 @@ def measure(shoppers: int, options: int, share: float, seed: int) -> Measured:
     allocation = allocate(values, costs, budget)
     seconds, processor_seconds = time.perf_counter() - started, time.process_time() - worked
     # Before the greedy one, which is not frugal.
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = peak_memory()
     return Measured(
         gap=allocation.gap,
         greedy=greedy_value(values, costs, budget) / allocation.bound,

@@ -133,6 +133,8 @@ def test_the_same_coupon_twice_is_said_politely(marketer_client: Client, coupon:
 def test_the_holdout_is_chosen_on_a_draft_and_fixed_by_publishing(superuser_client: Client, campaign: Campaign) -> None:
     sent = {**new_campaign(campaign.coupons.get()), "holdout_percent": "20"}
     sent |= {
+        "starts_at_0": "2019-01-01",
+        "ends_at_0": "2100-12-31",
         "campaign_coupons-INITIAL_FORMS": "1",
         "campaign_coupons-0-id": str(campaign.campaign_coupons.get().pk),
         "campaign_coupons-0-campaign": str(campaign.pk),

@@ -127,8 +127,8 @@ class TestARun:
         assert not any(is_held_out(coupon, shopper) for shopper in rows())
         assert metrics["held_out"] > 0
         arms = dict(Exposure.objects.values_list("shopper", "arm"))
-        # What the holdout does not cost is spent on the others, and no more.
-        assert 55_00 < metrics["spend"] <= 60_00
+        # What the holdout does not cost is spent on the others, and no more. Whom the lot takes differs by campaign.
+        assert 40_00 < metrics["spend"] <= 60_00
         assert len(arms) == metrics["held_out"] + metrics["allocated"]
         assert {shopper for shopper, arm in arms.items() if arm == "treated"} == set(rows())
 

@@ -269,7 +269,6 @@ WORK = {
         # By the second run a moment less of the day is left.
         renewed=("made_at", "claims_ahead", "claims_a_day", "redemptions_a_week", "days_of_cover", "runs_out_at"),
     ),
-    # Scores cannot be made without mailings that ended; tests/analytics/test_response_job.py runs it twice on some.
     "analytics.tasks.run_response": Work(
         mailings_that_ended,
         (None, None),

@@ -2,22 +2,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
-from analytics.enums import RunState
-from analytics.errors import RunInProgress
+from analytics.enums import Job
 from analytics.jobs.bandit import run_bandit
-from config.kernel.clock import database_now
+from analytics.management.nightly import NightlyCommand
+from analytics.models import Run
 
 
-class Command(BaseCommand):
+class Command(NightlyCommand):
     help = "Measures what variants brought in, and publishes how often each is drawn from now on."
+    job = Job.BANDIT
+    looks_back = False
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            run = run_bandit(now=database_now())
-        except RunInProgress as refusal:
-            raise CommandError(refusal.sentence) from refusal
+    def start(self, **arguments: Any) -> Run:
+        return run_bandit(**arguments)
+
+    def tell(self, run: Run) -> None:
         self.stdout.write(f"Run {run.pk}: {run.metrics['measured']} decisions measured.")
-        if run.state == RunState.SKIPPED:
-            self.stdout.write(self.style.WARNING(f"Nothing published: {run.reason_text}"))
+
+    def tell_skipped(self, run: Run) -> None:
+        self.tell(run)
+        super().tell_skipped(run)

@@ -3,47 +3,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-
-from analytics.enums import Job, RunState
-from analytics.errors import RunInProgress
+from analytics.enums import Job
 from analytics.jobs.recommendation import DEFAULT_SEED, run_recommendation
 from analytics.learners.purchases import Purchases
-from analytics.management.moments import moment
-from analytics.selectors.runs import last_published
-from config.kernel.clock import database_now
+from analytics.management.nightly import NightlyCommand
+from analytics.models import Run
 from config.kernel.progress import progress
 
 
-class Command(BaseCommand):
+class Command(NightlyCommand):
     help = "Learns which product types shoppers buy next, and lists the coupons that suit each of them."
+    job = Job.RECOMMENDATION
+    default_seed = DEFAULT_SEED
+    can_be_missing = True
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--as-of",
-            metavar="MOMENT",
-            help="look at nothing from here on: 2017-12-31 (its first instant in the shop) or an ISO date and time",
-        )
-        parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="default: %(default)s")
-        parser.add_argument(
-            "--if-missing", action="store_true", help="do nothing when recommendations have been published before"
-        )
+    def start(self, **arguments: Any) -> Run:
+        return run_recommendation(progress=_in_chunks, **arguments)
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        published = last_published(Job.RECOMMENDATION) if options["if_missing"] else None
-        if published is not None:
-            self.stdout.write(f"Nothing to do: run {published.pk} is published.")
-            return
-        as_of = moment(options["as_of"]) if options["as_of"] else None
-        if options["seed"] < 0:
-            raise CommandError("--seed must not be negative.")
-        try:
-            run = run_recommendation(now=database_now(), as_of=as_of, seed=options["seed"], progress=_in_chunks)
-        except RunInProgress as refusal:
-            raise CommandError(refusal.sentence) from refusal
-        if run.state == RunState.SKIPPED:
-            self.stdout.write(self.style.WARNING(f"Nothing published: {run.reason_text}"))
-            return
+    def tell(self, run: Run) -> None:
         metrics = run.metrics
         self.stdout.write(
             f"Run {run.pk}: {metrics['affinities']} places of {metrics['coupons']} coupons on the lists of "

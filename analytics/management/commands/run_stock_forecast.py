@@ -2,21 +2,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
-from analytics.errors import RunInProgress
+from analytics.enums import Job
 from analytics.jobs.stock_forecast import run_stock_forecast
-from config.kernel.clock import database_now
+from analytics.management.nightly import NightlyCommand
+from analytics.models import Run
 
 
-class Command(BaseCommand):
+class Command(NightlyCommand):
     help = "Forecasts claims, uses and stock of every live coupon with a limit; shown on the coupon's page."
+    job = Job.FORECAST
+    looks_back = False
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            run = run_stock_forecast(now=database_now())
-        except RunInProgress as refusal:
-            raise CommandError(refusal.sentence) from refusal
+    def start(self, **arguments: Any) -> Run:
+        return run_stock_forecast(**arguments)
+
+    def tell(self, run: Run) -> None:
         metrics = run.metrics
         self.stdout.write(
             f"Run {run.pk}: {metrics['coupons']} coupons, {metrics['running_out']} of them run out within four weeks, "
