@@ -15,7 +15,7 @@ from analytics.jobs.exclusive import exclusively
 from analytics.jobs.measuring import Stopwatch, peak_memory
 from analytics.learners.stock import Matrix, StockPlan, claims_ahead, plan_stock, redemptions_ahead, use_rates
 from analytics.models import Run
-from analytics.selectors.stock_history import CouponDays, coupon_days
+from analytics.selectors.stock_history import CouponDays, coupon_days, uses_expected
 from analytics.selectors.windows import Window
 from analytics.services.runs import run_finish, run_start, runs_mark_interrupted
 from config.kernel.clock import end_of_shop_day, shop_date, start_of_shop_day
@@ -82,6 +82,7 @@ def _forecasts(seen: CouponDays, now: datetime) -> Iterator[StockForecast]:
     served = np.array([plan.served for plan in plans]).reshape(-1, DAYS_AHEAD)
     rates = use_rates(seen.redeemed.astype(np.float64), seen.at_risk.astype(np.float64))
     used = redemptions_ahead(seen.open_claims.astype(np.float64), served, rates)
+    expected = uses_expected(coupon_ids=[coupon.pk for coupon in seen.coupons])
     for row, (coupon, plan) in enumerate(zip(seen.coupons, plans, strict=True)):
         runs_out_at = _runs_out_at(plan, now)
         yield StockForecast(
@@ -91,6 +92,7 @@ def _forecasts(seen: CouponDays, now: datetime) -> Iterator[StockForecast]:
             claims_ahead=wanted[row].round(2).tolist(),
             claims_a_day=round(float(wanted[row, 1 : WEEK + 1].mean()), 2),
             redemptions_a_week=round(float(used[row, :WEEK].sum()), 2),
+            uses_of_held=expected.get(coupon.pk),
             days_of_cover=None if runs_out_at is None else round((runs_out_at - now) / DAY, 3),
             runs_out_at=runs_out_at,
             top_up=plan.top_up,

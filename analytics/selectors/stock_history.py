@@ -8,10 +8,11 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Avg, Count, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import TruncDate
 from numpy.typing import NDArray
 
+from campaigns.models import CouponScore
 from config.kernel.clock import shop_date, shop_zone, start_of_shop_day
 from coupons.enums import ClaimState
 from coupons.models import Claim, Coupon, Redemption, ReleaseBatch, StockBucket, StockMovement
@@ -75,6 +76,23 @@ def coupon_days(*, as_of: datetime, days: int, ages: int, horizon: int) -> Coupo
         at_risk=at_risk,
         open_claims=open_claims,
     )
+
+
+def uses_expected(*, coupon_ids: Iterable[int]) -> dict[int, float]:
+    """Returns by coupon how many of the claims held now will be used: the sum of their holders' probabilities.
+
+    A coupon none of whose holders has been scored is left out; in another one a holder without a score counts as the
+    mean of the others, since whoever came after the night is no worse than they.
+    """
+    score = CouponScore.objects.filter(coupon=OuterRef("coupon"), shopper=OuterRef("shopper")).values("probability")
+    held = (
+        Claim.objects.filter(coupon_id__in=coupon_ids, state__in=OPEN_STATES)
+        .annotate(probability=Subquery(score))
+        .values("coupon_id")
+        .annotate(count=Count("pk"), mean=Avg("probability"))
+        .order_by()
+    )
+    return {row["coupon_id"]: round(row["count"] * row["mean"], 2) for row in held if row["mean"] is not None}
 
 
 def _claims(rows: Iterable[int], first_day: date, as_of: datetime) -> QuerySet[Claim]:

@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
                 ('claims_ahead', models.JSONField(default=list)),
                 ('claims_a_day', models.FloatField(verbose_name='claims a day')),
                 ('redemptions_a_week', models.FloatField(verbose_name='uses in the next seven days')),
+                ('uses_of_held', models.FloatField(blank=True, null=True, verbose_name='uses of the claims held now')),
                 ('days_of_cover', models.FloatField(blank=True, null=True, verbose_name='days of cover')),
                 ('runs_out_at', models.DateTimeField(blank=True, null=True, verbose_name='runs out')),
                 ('top_up', models.PositiveBigIntegerField(default=0, verbose_name='suggested top-up')),

@@ -26,6 +26,8 @@ class StockForecast(models.Model):
     # Claims a day and uses over the next seven days, as far as the stock reaches.
     claims_a_day = models.FloatField(_("claims a day"))
     redemptions_a_week = models.FloatField(_("uses in the next seven days"))
+    # Of the claims held now, how many will be used: the sum of what is known of each holder. None without scores.
+    uses_of_held = models.FloatField(_("uses of the claims held now"), null=True, blank=True)
     # None when the stock lasts as long as is looked ahead.
     days_of_cover = models.FloatField(_("days of cover"), null=True, blank=True)
     runs_out_at = models.DateTimeField(_("runs out"), null=True, blank=True)

@@ -9,8 +9,8 @@ from django.db import transaction
 from coupons.models import StockForecast
 
 FIELDS = [
-    "made_at", "claims_past", "claims_ahead", "claims_a_day", "redemptions_a_week", "days_of_cover", "runs_out_at",
-    "top_up", "batches",
+    "made_at", "claims_past", "claims_ahead", "claims_a_day", "redemptions_a_week", "uses_of_held",
+    "days_of_cover", "runs_out_at", "top_up", "batches",
 ]  # fmt: skip
 BATCH_ROWS = 1000
 

@@ -16,7 +16,8 @@ from analytics.jobs import stock_forecast
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.stock_forecast import run_stock_forecast
 from analytics.models import Run
-from analytics.selectors.stock_history import coupon_days
+from analytics.selectors.stock_history import coupon_days, uses_expected
+from campaigns.services.scores import ScoreDraft, coupon_scores_write
 from config.kernel.clock import database_now, end_of_shop_day
 from coupons.models import Claim, Coupon, ReleaseBatch, Stock, StockForecast, StockMovement
 from coupons.services.stock import stock_top_up
@@ -37,6 +38,27 @@ def claim_each_day(coupon: Coupon, *, number: int = 5, days: int = 28, before: d
 
 def seen(coupon: Coupon, **fields: Any) -> Any:
     return coupon_days(as_of=NOW, **{"days": 28, "ages": 10, "horizon": 14, **fields})
+
+
+@pytest.mark.django_db
+class TestUsesOfHeldClaims:
+    def test_are_the_sum_of_the_holders_probabilities(self) -> None:
+        coupon, other = factories.make_coupon(limit_per_shopper=100), factories.make_coupon()
+        first, second, third = (make_claim_at(factories.make_shopper(), coupon, NOW - DAY).shopper for _ in range(3))
+        make_claim_at(factories.make_shopper(), other, NOW - DAY)
+        make_claim_at(factories.make_shopper(), coupon, NOW - DAY, state="expired")
+        scores = [(first, coupon, 0.2), (second, coupon, 0.6), (third, other, 0.9)]
+        coupon_scores_write(
+            drafts=[ScoreDraft(shopper.pk, scored.pk, probability, 0.0) for shopper, scored, probability in scores],
+            now=NOW,
+        )
+
+        # The third holder came after the night: as likely as the other two, .4 each.
+        assert uses_expected(coupon_ids=[coupon.pk, other.pk]) == {coupon.pk: 1.2}
+
+        run_stock_forecast(now=NOW)
+        assert StockForecast.objects.get(coupon=coupon).uses_of_held == 1.2
+        assert StockForecast.objects.get(coupon=other).uses_of_held is None
 
 
 @pytest.mark.django_db
