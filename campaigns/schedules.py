@@ -16,6 +16,11 @@ SCHEDULE: dict[str, dict[str, object]] = {
         "schedule": 15.0,
         "options": {"expires": 15},
     },
+    "expose audiences": {
+        "task": "campaigns.tasks.expose_audiences",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
     "run grants": {
         "task": "campaigns.tasks.run_grants",
         "schedule": 15.0,

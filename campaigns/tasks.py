@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from campaigns.services.audience_exposures import audiences_expose
 from campaigns.services.grants import grant_run, grants_run
 from campaigns.services.reminders import reminders_enqueue
 from campaigns.services.sending import messages_send_due
@@ -28,6 +29,12 @@ def send_messages() -> int:
 def watch_stock() -> int:
     """Does what the policies of coupons that run low ask for; returns how many times operators were told."""
     return stock_watch(now=database_now())
+
+
+@shared_task
+def expose_audiences() -> int:
+    """Logs whom running campaigns with a holdout are meant for; returns how many were new."""
+    return audiences_expose(now=database_now())
 
 
 @shared_task

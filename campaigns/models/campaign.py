@@ -81,8 +81,8 @@ class Campaign(models.Model):
 
     @property
     def experiment(self) -> str:
-        """The name under which exposures to its holdout are logged."""
-        return f"campaign:{self.key}"
+        """The name under which exposures to its holdout are logged; a key may be changed."""
+        return f"campaign:{self.public_id}"
 
     @property
     def title(self) -> str:

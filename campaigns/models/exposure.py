@@ -12,7 +12,7 @@ class Exposure(models.Model):
     is kept so that a figure can be checked without it.
     """
 
-    # Such as `campaign:spring-sale`.
+    # Such as `campaign:` and a campaign's public id.
     experiment = models.CharField(_("experiment"), max_length=80)
     shopper = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("shopper"), on_delete=models.CASCADE, related_name="exposures"

@@ -8,9 +8,9 @@ from datetime import datetime
 from django.db.models import Prefetch
 
 from campaigns.models import Campaign, CampaignCoupon
-from coupons.enums import Handout
 from coupons.models import Coupon
-from coupons.selectors.showcase import visible_coupons
+from coupons.selectors.showcase import showcase_coupons
+from users.models import User
 
 MAXIMUM_BANNERS = 4
 MAXIMUM_COUPONS = 4
@@ -24,9 +24,12 @@ class CampaignBanner:
     coupons: list[Coupon]
 
 
-def campaign_banners(*, now: datetime) -> list[CampaignBanner]:
-    """Returns the running campaigns that have something to show, those that end first first; three queries."""
-    visible = visible_coupons(now=now).filter(handout=Handout.SHOWCASE)
+def campaign_banners(*, now: datetime, shopper: User | None = None) -> list[CampaignBanner]:
+    """Returns the running campaigns that have something to show to a shopper, or to anybody; three queries.
+
+    Those that end first come first.
+    """
+    visible = showcase_coupons(now=now, shopper=shopper).order_by()
     handed_out = CampaignCoupon.objects.filter(coupon__in=visible.values("pk"))
     # What the words of a coupon need.
     handed_out = handed_out.select_related("coupon__envelope").prefetch_related("coupon__tiers")

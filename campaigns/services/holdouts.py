@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 
 from campaigns.enums import CampaignStatus
 from campaigns.errors import HoldoutTooLate
 from campaigns.models import Campaign
 from coupons.enums import AudienceKind, CouponStatus, Handout
+from coupons.errors import HoldoutFixed
 from coupons.models import Coupon
 from coupons.services.holdouts import coupon_hold_out
 
@@ -46,7 +48,9 @@ def campaign_hold_out(*, campaign: Campaign, coupons: Iterable[Coupon]) -> None:
 
 def campaign_hold_out_later(*, campaign: Campaign) -> None:
     """Holds the same shoppers out from drafts that were added to a campaign after it was published."""
-    if campaign.status == CampaignStatus.DRAFT:
+    if campaign.status == CampaignStatus.DRAFT or not campaign.holdout_percent:
         return
     for coupon in campaign.coupons.filter(status=CouponStatus.DRAFT).order_by("pk"):
-        coupon_hold_out(coupon=coupon, salt=campaign.holdout_salt, percent=campaign.holdout_percent or 0)
+        # One that is published at this very moment has escaped it.
+        with suppress(HoldoutFixed):
+            coupon_hold_out(coupon=coupon, salt=campaign.holdout_salt, percent=campaign.holdout_percent)

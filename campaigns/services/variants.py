@@ -12,7 +12,11 @@ from campaigns.drawing import chance_of, drawn
 from campaigns.errors import NothingToOffer
 from campaigns.models import Decision, DecisionReward, VariantArm, VariantGroup
 from config.kernel.clock import shop_date
+from coupons.enums import CouponState, Handout
+from coupons.errors import NotEligible
 from coupons.models import Coupon
+from coupons.selectors.showcase import remaining_stock
+from coupons.services.claim_refusals import refuse_unless_in_audience
 from users.models import User
 
 BATCH_ROWS = 1000
@@ -21,18 +25,22 @@ BATCH_ROWS = 1000
 def variant_decide(*, group: VariantGroup, shopper: User, now: datetime) -> Decision:
     """Returns to which coupon of a group a shopper is led today, deciding it if that has not been done.
 
-    Only coupons that can be claimed now take part; what is logged is the chance among these. Two requests at once draw
-    the same and write it once.
+    Only coupons that this shopper can claim now take part; what is logged is the chance among these. Two requests at
+    once draw the same and write it once.
 
     Raises:
-        NothingToOffer: the group is off, or none of its coupons can be claimed.
+        NothingToOffer: the group is off, none of its coupons can be claimed, or today's is over.
     """
+    if not group.is_active:
+        raise NothingToOffer
     today = shop_date(now)
     made = Decision.objects.filter(group=group, shopper=shopper, day=today).select_related("coupon").first()
     if made is not None:
+        if made.coupon.state(now) != CouponState.LIVE:
+            raise NothingToOffer
         return made
-    arms = _open_arms(group, now)
-    if not group.is_active or not arms:
+    arms = _open_arms(group, shopper, now)
+    if not arms:
         raise NothingToOffer
     # Read in one statement with the shares, so that both are of one night.
     policy = arms[0].group.policy
@@ -85,6 +93,17 @@ def decision_rewards_write(*, outcomes: Iterable[DecisionReward]) -> int:
     return len(rows)
 
 
-def _open_arms(group: VariantGroup, now: datetime) -> list[VariantArm]:
-    live = Coupon.objects.live(now)
-    return list(group.arms.filter(coupon__in=live).select_related("coupon", "group").order_by("pk"))
+def _open_arms(group: VariantGroup, shopper: User, now: datetime) -> list[VariantArm]:
+    coupons = Coupon.objects.live(now).filter(handout=Handout.SHOWCASE).annotate(remaining=remaining_stock())
+    arms = group.arms.filter(coupon__in=coupons.exclude(remaining=0).values("pk"))
+    arms = arms.select_related("coupon", "group").order_by("pk")
+    # A group has a handful of arms.
+    return [arm for arm in arms if _is_for(arm.coupon, shopper, now)]
+
+
+def _is_for(coupon: Coupon, shopper: User, now: datetime) -> bool:
+    try:
+        refuse_unless_in_audience(coupon, shopper, now)
+    except NotEligible:
+        return False
+    return True

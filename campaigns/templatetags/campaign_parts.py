@@ -10,6 +10,7 @@ from django.template.context import Context
 
 from campaigns.selectors.banners import CampaignBanner, campaign_banners
 from campaigns.selectors.inbox import unread_count
+from users.models import User
 
 register = template.Library()
 
@@ -17,12 +18,17 @@ register = template.Library()
 @register.simple_tag(takes_context=True)
 def unread_messages(context: Context) -> int:
     """Returns how many messages the reader has not seen; asks the database only for somebody signed in."""
-    request = context.get("request")
-    user: Any = getattr(request, "user", None)
-    return unread_count(user.pk) if user is not None and user.is_authenticated else 0
+    user = _user_of(context)
+    return unread_count(user.pk) if user is not None else 0
 
 
-@register.simple_tag
-def live_campaigns(now: datetime) -> list[CampaignBanner]:
-    """Returns the campaigns that run at a moment, with the coupons they hand out."""
-    return campaign_banners(now=now)
+@register.simple_tag(takes_context=True)
+def live_campaigns(context: Context, now: datetime) -> list[CampaignBanner]:
+    """Returns the campaigns that run at a moment, with the coupons they hand out to the reader."""
+    user = _user_of(context)
+    return campaign_banners(now=now, shopper=user)
+
+
+def _user_of(context: Context) -> User | None:
+    user: Any = getattr(context.get("request"), "user", None)
+    return user if user is not None and user.is_authenticated else None

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from config.kernel.clock import database_now, shop_date
 from coupons.models import StockForecast
-from coupons.selectors.stock_forecasts import forecast_in_force
+from coupons.selectors.stock_forecasts import forecast_in_force, topped_up_since
 
 WIDTH, HEIGHT, LABEL_HEIGHT = 720, 150, 18
 COLUMN_SHARE = 0.8
@@ -86,9 +86,11 @@ def forecast_days(forecast: StockForecast) -> list[Day]:
 
 
 def suggested_top_up(*, coupon_id: int, now: datetime) -> int:
-    """Returns how many more a coupon should have; 0 when nothing is suggested."""
+    """Returns how many more a coupon should have; 0 when nothing is suggested, or it has been added since."""
     forecast = forecast_in_force(coupon_id=coupon_id, now=now)
-    return forecast.top_up if forecast is not None else 0
+    if forecast is None:
+        return 0
+    return max(0, forecast.top_up - topped_up_since(coupon_id=coupon_id, since=forecast.made_at))
 
 
 class SuggestedQuantityMixin:

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F
 
 from config.kernel.clock import shop_date, start_of_shop_day
 from config.kernel.locks import busy_when_locked
 from coupons.enums import CouponState, StockMovementKind
 from coupons.models import Coupon, ReleaseBatch, Stock, StockForecast, StockMovement, StockPolicy
-from coupons.selectors.stock_forecasts import forecast_in_force
+from coupons.selectors.stock_forecasts import forecast_in_force, topped_up_since
 from coupons.services.publishing import coupon_end
 from coupons.services.stock import reserve_open, stock_lock, stock_top_up
 
@@ -21,8 +21,6 @@ logger = structlog.get_logger(__name__)
 
 # Written into the ledger, by which the top-ups of a day are counted.
 BY_POLICY = "stock policy"
-# Batches open when the forecast said they would; these it did not know of.
-ADDED_BY_HAND = [StockMovementKind.TOPPED_UP, StockMovementKind.RESERVE_OPENED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ def _add_stock(
         quantity = policy.top_up
         if policy.follows_forecast and forecast is not None:
             # What came since the forecast was made is part of what it asked for.
-            quantity = min(quantity, forecast.top_up - _topped_up_since(coupon, forecast.made_at))
+            quantity = min(quantity, forecast.top_up - topped_up_since(coupon_id=coupon.pk, since=forecast.made_at))
         if quantity > 0:
             stock_top_up(coupon=coupon, quantity=quantity, actor=None, now=now, reason=BY_POLICY)
 
@@ -117,13 +115,8 @@ def _ends_soon(forecast: StockForecast | None, policy: StockPolicy, now: datetim
     if forecast.runs_out_at > now + timedelta(days=policy.warn_days) or not policy.warn_days:
         return None
     # Whoever has topped up as suggested has done what could be done until the next night.
-    is_topped_up = _topped_up_since(policy.coupon, forecast.made_at) >= max(forecast.top_up, 1)
+    is_topped_up = topped_up_since(coupon_id=policy.coupon_id, since=forecast.made_at) >= max(forecast.top_up, 1)
     return None if is_topped_up else forecast.runs_out_at
-
-
-def _topped_up_since(coupon: Coupon, since: datetime) -> int:
-    added = StockMovement.objects.filter(coupon=coupon, kind__in=ADDED_BY_HAND, created_at__gte=since)
-    return added.aggregate(sum=Sum("quantity"))["sum"] or 0
 
 
 def _more_can_come(coupon: Coupon, stock: Stock, policy: StockPolicy) -> bool:

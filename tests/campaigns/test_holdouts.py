@@ -11,6 +11,7 @@ from campaigns.assignment import HOLDOUT, TREATED, holdout_arm_of
 from campaigns.errors import HoldoutTooLate
 from campaigns.models import Campaign, CampaignCoupon, Exposure
 from campaigns.selectors.audience import campaign_audience
+from campaigns.services.audience_exposures import audiences_expose
 from campaigns.services.campaigns import campaign_publish
 from campaigns.services.exposures import exposures_log
 from campaigns.services.grants import grant_create, grant_run, grant_start
@@ -121,7 +122,7 @@ class TestReaching:
         held = {shopper.pk for shopper in crowd if is_held_out(coupon, shopper.pk)}
         assert 5 < len(held) < 30
         assert set(coupon.claims.values_list("shopper", flat=True)) == {shopper.pk for shopper in crowd} - held
-        exposures = dict(Exposure.objects.filter(experiment=f"campaign:{campaign.key}").values_list("shopper", "arm"))
+        exposures = dict(Exposure.objects.filter(experiment=campaign.experiment).values_list("shopper", "arm"))
         exposures.pop(outside.pk, None)
         assert exposures == {shopper.pk: HOLDOUT if shopper.pk in held else TREATED for shopper in crowd}
 
@@ -134,6 +135,36 @@ class TestReaching:
         grant_start(grant=grant, actor=None, now=NOW)
         grant_run(grant_id=grant.pk, clock=lambda: NOW)
         assert not Exposure.objects.exists()
+
+    def test_what_shoppers_claim_themselves_exposes_everybody_it_is_meant_for(self, marketer: User) -> None:
+        coupon = draft(**TARGETED, handout=Handout.SHOWCASE)
+        campaign = publish(make_campaign(coupon, holdout_percent=40), marketer)
+        crowd, _outside = crowd_of(40), factories.make_shopper()
+        treated = next(shopper for shopper in crowd if not is_held_out(Coupon.objects.get(pk=coupon.pk), shopper.pk))
+        factories.make_claim(coupon=coupon, shopper=treated)
+
+        assert audiences_expose(now=NOW) == 40
+
+        # Whoever claimed and whoever did not, in both arms alike.
+        exposures = dict(Exposure.objects.filter(experiment=campaign.experiment).values_list("shopper", "arm"))
+        assert exposures == {
+            shopper.pk: holdout_arm_of(salt=campaign.holdout_salt, shopper_id=shopper.pk, percent=40)
+            for shopper in crowd
+        }
+        assert audiences_expose(now=NOW) == 0
+
+    def test_a_campaign_without_a_holdout_exposes_nobody(self, marketer: User) -> None:
+        publish(make_campaign(draft(**TARGETED), holdout_percent=0), marketer)
+        crowd_of(3)
+
+        assert audiences_expose(now=NOW) == 0
+
+    def test_another_key_keeps_the_exposures(self, marketer: User) -> None:
+        campaign = publish(make_campaign(draft(**TARGETED), holdout_percent=10), marketer)
+        before = campaign.experiment
+        campaign.key = "renamed"
+
+        assert campaign.experiment == before
 
     def test_a_campaigns_audience_is_without_the_holdout(self, marketer: User) -> None:
         coupon = draft(**TARGETED)

@@ -13,6 +13,7 @@ from django.urls import reverse
 from campaigns.enums import CampaignStatus, MessageChannel, MessageState, MessageTopic
 from campaigns.models import Message
 from campaigns.selectors.banners import campaign_banners
+from config.kernel.lots import border_of
 from tests import factories
 from tests.campaigns.makers import make_campaign
 from tests.factories import NOW
@@ -108,6 +109,13 @@ class TestBanners:
         make_campaign(factories.make_coupon(handout="code"), status=CampaignStatus.PUBLISHED)
         banners = campaign_banners(now=NOW)
         assert [(banner.campaign, banner.coupons) for banner in banners] == [(running, [live])]
+
+    def test_tell_nobody_of_what_only_others_get(self, shopper: User) -> None:
+        held_out = factories.make_coupon(holdout_salt="lots", holdout_below=border_of(1 - 1e-9))
+        make_campaign(held_out, status=CampaignStatus.PUBLISHED)
+        make_campaign(factories.make_coupon(audience="allocated"), status=CampaignStatus.PUBLISHED)
+
+        assert campaign_banners(now=NOW, shopper=shopper) == []
 
     def test_take_three_queries_however_many(self, django_assert_num_queries) -> None:
         for _number in range(3):

@@ -17,6 +17,7 @@ from campaigns.services.variants import variant_decide, variant_shares_publish
 from config.kernel.append_only import AppendOnly
 from coupons.models import Coupon
 from tests import factories
+from users.models import User
 
 NOW = factories.NOW
 DAY = timedelta(days=1)
@@ -64,6 +65,25 @@ class TestDeciding:
 
         assert largest.coupon_id not in {decision.coupon_id for decision in made}
         assert {round(decision.propensity, 6) for decision in made} <= {0.75, 0.25}
+
+    @pytest.mark.parametrize(
+        "fields", [{"stock": 0}, {"handout": "code"}, {"audience": "tagged", "audience_tag": "vip"}]
+    )
+    def test_leads_nobody_to_what_they_cannot_claim(self, shopper: User, fields: dict[str, Any]) -> None:
+        group = make_group(0.01)
+        VariantArm.objects.create(group=group, coupon=factories.make_coupon(**fields), share=0.99)
+
+        decision = variant_decide(group=group, shopper=shopper, now=NOW)
+
+        assert decision.propensity == 1
+
+    def test_leads_nobody_to_what_is_over(self, shopper: User) -> None:
+        group = make_group(None)
+        decision = variant_decide(group=group, shopper=shopper, now=NOW)
+        Coupon.objects.filter(pk=decision.coupon_id).update(status="ended")
+
+        with pytest.raises(NothingToOffer):
+            variant_decide(group=group, shopper=shopper, now=NOW)
 
     def test_gives_new_arms_the_mean_of_the_others(self) -> None:
         group = make_group(0.6, 0.4, None)

@@ -21,6 +21,7 @@ from analytics.models import ModelPromotion, ModelVersion, Run, SegmentSnapshot
 from campaigns.services.grants import grant_create, grant_start
 from config.celery import app, beat_schedule
 from config.kernel.clock import database_now
+from config.kernel.lots import border_of
 from config.kernel.models import IdempotencyRecord, JobReport
 from coupons.enums import AudienceKind, Handout
 from coupons.gate import Gate
@@ -35,7 +36,7 @@ from tests.analytics.builders import make_order, make_plan, make_population
 from tests.analytics.response_shop import make_response_shop
 from tests.analytics.shopping import make_shop
 from tests.analytics.test_bandit_job import make_decision
-from tests.campaigns.makers import make_due_email, make_ending_claim
+from tests.campaigns.makers import make_campaign, make_due_email, make_ending_claim
 from tests.campaigns.smtp import running_mail_server
 from tests.campaigns.test_variants import make_group
 from tests.concurrency.crowd import rush
@@ -233,6 +234,13 @@ def stock_that_nobody_wants_any_more() -> list[Any]:
     return []
 
 
+def a_campaign_that_holds_somebody_out() -> list[Any]:
+    factories.make_shopper()
+    coupon = factories.make_coupon(holdout_salt="lots", holdout_below=border_of(0.5))
+    make_campaign(coupon, status="published", holdout_percent=50, holdout_salt="lots")
+    return []
+
+
 def mailings_that_ended() -> list[Any]:
     make_response_shop(database_now())
     return []
@@ -284,6 +292,7 @@ WORK = {
         renewed=("computed_at", "trigger_score", "reasons"),
     ),
     "campaigns.tasks.enqueue_reminders": Work(a_claim_that_ends_soon),
+    "campaigns.tasks.expose_audiences": Work(a_campaign_that_holds_somebody_out, (1, 0)),
     "campaigns.tasks.enqueue_waiting_notes": Work(a_shopper_who_was_granted),
     "campaigns.tasks.run_grant": Work(a_grant_to_three_shoppers, (3, 0)),
     "campaigns.tasks.run_grants": Work(some_grant, (3, 0)),
