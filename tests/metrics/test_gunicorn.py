@@ -30,7 +30,7 @@ class Server:
 
     def get(self, path: str) -> tuple[int, str]:
         """Asks on a connection of its own, so that either worker may answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=READY_SECONDS)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
