@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,16 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from analytics.enums import RunReason, RunState
-from analytics.jobs.allocation import NotPossible, decide, dry_run, run_allocation, run_allocations
+from analytics.jobs import allocation as job
+from analytics.jobs.allocation import (
+    Decision,
+    Effect,
+    NotPossible,
+    decide,
+    dry_run,
+    run_allocation,
+    run_allocations,
+)
 from analytics.models import AllocationPlan, Run
 from analytics.selectors import holdout_results
 from analytics.selectors.holdout_results import latest_holdout_result
@@ -19,13 +28,20 @@ from analytics.selectors.windows import learning_window
 from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign, Exposure
 from campaigns.services.exposures import campaign_exposures_log
-from coupons.enums import ClaimChannel
+from coupons.enums import ClaimChannel, ClaimState
 from coupons.errors import NotEligible
 from coupons.holdouts import is_held_out
 from coupons.models import Allocation, Claim
 from coupons.services.claims import claim_create
 from tests import factories
-from tests.analytics.builders import make_order, make_plan, make_population, make_purchase
+from tests.analytics.builders import (
+    make_claim_at,
+    make_order,
+    make_plan,
+    make_population,
+    make_purchase,
+    make_redemption,
+)
 from tests.campaigns.makers import make_campaign
 from tests.factories import NOW
 from users.enums import TagSource
@@ -46,6 +62,18 @@ def superuser_client(marketer: User) -> Client:
     client = Client()
     client.force_login(marketer, backend="users.backends.IdentifierBackend")
     return client
+
+
+def decide_by_response(plan: AllocationPlan, *, as_of: datetime = NOW) -> Decision:
+    window = learning_window(now=NOW, as_of=as_of, fewest_shoppers=1)
+    return decide(plan=plan, window=window, effect=lambda: Effect(None, {}), now=NOW)
+
+
+def claim_all(plan: AllocationPlan) -> list[Claim]:
+    return [
+        claim_create(shopper=chosen.shopper, coupon=chosen.coupon, channel=ClaimChannel.WEB, now=NOW)
+        for chosen in Allocation.objects.filter(coupon__campaigns=plan.campaign).select_related("shopper", "coupon")
+    ]
 
 
 def rows() -> dict[int, tuple[int, Any]]:
@@ -92,17 +120,16 @@ class TestARun:
 
     def test_what_happens_later_moves_nothing(self, crowd: list[User]) -> None:
         plan = make_plan(NOW, budget=30_00)
-        window = learning_window(now=NOW, as_of=NOW, fewest_shoppers=1)
-        before = decide(plan=plan, window=window)
+        before = decide_by_response(plan)
         for shopper in crowd[:40]:
             make_purchase(shopper, NOW, value=9_999_00)
             make_order(shopper, NOW + DAY, subtotal=5_000_00)
-        after = decide(plan=plan, window=window)
+        after = decide_by_response(plan)
         assert (after.allocation.choice == before.allocation.choice).all()
         assert (after.expected.values == before.expected.values).all()
         # Control: a day later it does.
-        later = learning_window(now=NOW, as_of=NOW + DAY, fewest_shoppers=1)
-        assert not (decide(plan=plan, window=later).expected.values == before.expected.values).all()
+        later = decide_by_response(plan, as_of=NOW + DAY)
+        assert not (later.expected.values == before.expected.values).all()
 
     def test_more_budget_brings_more(self, crowd: list[User]) -> None:
         plan = make_plan(NOW, budget=10_00)
@@ -132,6 +159,19 @@ class TestARun:
         assert len(arms) == metrics["held_out"] + metrics["allocated"]
         assert {shopper for shopper, arm in arms.items() if arm == "treated"} == set(rows())
 
+    def test_a_coupon_that_keeps_nobody_out_exposes_nobody(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=60_00, holdout_percent=50)
+        public = plan.campaign.coupons.order_by("pk").first()
+        assert public is not None
+        type(public).objects.filter(pk=public.pk).update(holdout_salt="", holdout_below="")
+        metrics = run_allocation(plan=plan, now=NOW).metrics
+        given = rows()
+        of_public = {shopper for shopper, (coupon, _value) in given.items() if coupon == public.pk}
+        assert 0 < len(of_public) < len(given)
+        arms = dict(Exposure.objects.values_list("shopper", "arm"))
+        assert {shopper for shopper, arm in arms.items() if arm == "treated"} == set(given) - of_public
+        assert sum(arm != "treated" for arm in arms.values()) == metrics["held_out"]
+
     def test_floors_reach_every_segment(self, crowd: list[User]) -> None:
         for number, shopper in enumerate(crowd):
             Tag.objects.create(
@@ -145,6 +185,18 @@ class TestARun:
         plan.floor_percent, plan.budget = 100, 1
         refused = run_allocation(plan=plan, now=NOW)
         assert (refused.state, refused.reason) == (RunState.SKIPPED, RunReason.FLOORS_TOO_DEAR)
+
+    def test_who_claimed_counts_towards_the_floor(self, crowd: list[User]) -> None:
+        for shopper in crowd:
+            Tag.objects.create(shopper=shopper, name="segment:all", source=TagSource.SEGMENTATION, set_at=NOW)
+        plan = make_plan(NOW, budget=10_00, floor_percent=50)
+        run_allocation(plan=plan, now=NOW)
+        claims = claim_all(plan)
+        assert len(claims) >= len(crowd) / 2
+        again = run_allocation(plan=plan, now=NOW)
+        # The rest of the budget would not be enough for the floor a second time.
+        assert again.state == RunState.PUBLISHED
+        assert again.metrics["committed"] + again.metrics["spend"] <= 10_01
 
     def test_who_had_enough_gets_nothing(self, crowd: list[User]) -> None:
         plan = make_plan(NOW, budget=30_00)
@@ -183,8 +235,119 @@ class TestARun:
         assert run_allocations(now=NOW) == []
         assert idle.last_run is None
 
+    @pytest.mark.parametrize(
+        "fields",
+        [{"status": CampaignStatus.DRAFT}, {"status": CampaignStatus.ENDED}, {"ends_at": NOW}],
+    )
+    def test_deciding_now_needs_a_running_campaign_too(self, crowd: list[User], fields: dict[str, Any]) -> None:
+        plan = make_plan(NOW, budget=30_00, holdout_percent=50)
+        Campaign.objects.filter(pk=plan.campaign.pk).update(**fields)
+        run = run_allocation(plan=AllocationPlan.objects.get(), now=NOW)
+        assert (run.state, run.reason) == (RunState.SKIPPED, RunReason.NOTHING_TO_GIVE)
+        assert not Allocation.objects.exists()
+        assert not Exposure.objects.exists()
+
+    def test_looks_no_further_ahead_than_the_campaign(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        long = decide_by_response(plan).expected.buys
+        plan.campaign.ends_at = NOW + 5 * DAY
+        assert (decide_by_response(plan).expected.buys < long).all()
+        plan.campaign.ends_at = NOW + 30 * DAY
+        month = decide_by_response(plan).expected.buys
+        assert (month > long).all()
+        plan.campaign.ends_at = NOW + 300 * DAY
+        assert (decide_by_response(plan).expected.buys == month).all()
+
+    def test_one_that_fails_keeps_no_other_from_being_decided(
+        self, crowd: list[User], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        broken, sound = make_plan(NOW, budget=30_00), make_plan(NOW, budget=30_00)
+        real = job.coupons_to_allocate
+
+        def coupons(plan: AllocationPlan) -> list[Any]:
+            if plan.pk == broken.pk:
+                raise ZeroDivisionError
+            return real(plan)
+
+        monkeypatch.setattr(job, "coupons_to_allocate", coupons)
+        with pytest.raises(ExceptionGroup) as failed:
+            run_allocations(now=NOW)
+        assert [type(error) for error in failed.value.exceptions] == [ZeroDivisionError]
+        assert list(Run.objects.order_by("pk").values_list("state", flat=True)) == [
+            RunState.FAILED,
+            RunState.PUBLISHED,
+        ]
+        assert Allocation.objects.filter(coupon__campaigns=sound.campaign).exists()
+
+    def test_plans_share_what_the_holdout_showed(self, crowd: list[User], monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[datetime] = []
+
+        def shown(*, before: datetime) -> Effect:
+            asked.append(before)
+            return Effect(None, {})
+
+        monkeypatch.setattr(job, "effect_shown", shown)
+        for _number in range(3):
+            make_plan(NOW, budget=30_00)
+        assert len(run_allocations(now=NOW)) == 3
+        assert asked == [NOW]
+
     def test_a_shop_without_buyers_gives_nobody_anything(self) -> None:
         assert run_allocation(plan=make_plan(NOW, budget=30_00), now=NOW).metrics["allocated"] == 0
+
+
+class TestABudget:
+    def test_is_not_spent_anew_every_night(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=20_00)
+        first = run_allocation(plan=plan, now=NOW).metrics
+        assert first["committed"] == 0
+        # Control: what nobody has claimed costs nothing.
+        assert run_allocation(plan=plan, now=NOW).metrics["spend"] == first["spend"]
+        claims = claim_all(plan)
+        second = run_allocation(plan=plan, now=NOW).metrics
+        assert second["committed"] > 0
+        assert second["committed"] + second["spend"] <= 20_01
+        # What was used is paid in full, less what was given back.
+        for claim in claims[:2]:
+            order = make_order(claim.shopper, NOW, discount=5_00)
+            Claim.objects.filter(pk=claim.pk).update(state=ClaimState.REDEEMED, order=order)
+            make_redemption(claim, order, amount=5_00, refunded=1_00)
+        third = decide_by_response(plan).committed
+        assert 8_00 < third < 8_00 + second["committed"]
+        Claim.objects.filter(state=ClaimState.AVAILABLE).update(state=ClaimState.EXPIRED)
+        assert decide_by_response(plan).committed == 8_00
+
+    def test_of_the_campaign_is_without_what_was_used(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW)
+        plan.campaign.budget = factories.make_budget(cap=50_00, spent=20_00)
+        claim = make_claim_at(crowd[0], plan.campaign.coupons.all()[0], NOW)
+        order = make_order(crowd[0], NOW, discount=5_00)
+        Claim.objects.filter(pk=claim.pk).update(state=ClaimState.REDEEMED, order=order)
+        make_redemption(claim, order, amount=5_00)
+        assert decide_by_response(plan).committed == 0
+        # Control: a plan's own budget has not been told of it.
+        plan.budget = 30_00
+        assert decide_by_response(plan).committed == 5_00
+
+    def test_counts_claims_of_this_campaign_alone(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        coupon = plan.campaign.coupons.all()[0]
+        make_claim_at(crowd[0], coupon, plan.campaign.starts_at - DAY)
+        make_claim_at(crowd[0], factories.make_coupon(), NOW)
+        assert decide_by_response(plan).committed == 0
+        make_claim_at(crowd[0], coupon, plan.campaign.starts_at)
+        assert decide_by_response(plan).committed > 0
+        # A holder of whom no purchase is known costs nothing.
+        before = decide_by_response(plan).committed
+        make_claim_at(factories.make_shopper(), coupon, NOW)
+        assert decide_by_response(plan).committed == before
+
+    def test_of_a_dry_run_is_whole(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        free = dry_run(plan=plan, now=NOW)
+        for shopper in crowd:
+            make_claim_at(shopper, plan.campaign.coupons.all()[0], NOW)
+        assert dry_run(plan=plan, now=NOW) == free
 
 
 class TestWhatAHoldoutHasShown:
@@ -227,6 +390,15 @@ class TestWhatAHoldoutHasShown:
     def test_not_before_the_campaign_has_ended_nor_from_a_handful(self, crowd: list[User], ended: Campaign) -> None:
         assert latest_holdout_result(before=NOW - 6 * DAY) is None
         Exposure.objects.filter(shopper=crowd[0]).delete()
+        assert latest_holdout_result(before=NOW) is None
+
+    def test_only_buyers_count(self, crowd: list[User], ended: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+        strangers = [factories.make_shopper().pk for _number in range(5)]
+        campaign_exposures_log(campaign=ended, shopper_ids=strangers, now=NOW - 20 * DAY)
+        result = latest_holdout_result(before=NOW)
+        assert result is not None
+        assert len(result.treated) == len(crowd)
+        monkeypatch.setattr(holdout_results, "FEWEST_EXPOSED", len(crowd) + 1)
         assert latest_holdout_result(before=NOW) is None
 
     def test_without_a_reliable_gain_the_response_decides(self, ended: Campaign) -> None:
