@@ -44,7 +44,7 @@ from coupons.services.allocations import allocations_replace
 FEWEST_BUYERS = 1
 # An allocation that was not renewed for two nights ends: what it rested on is old.
 LASTS = timedelta(days=2)
-# What is expected is expected within so many days, or until the campaign ends.
+# What is expected is expected within so many days, or until the coupons can no longer be used.
 LOOKS_AHEAD = timedelta(days=30)
 SEED = 7
 # How often the budget is tried with the holdout's part of it given to the others.
@@ -182,7 +182,7 @@ def decide(*, plan: AllocationPlan, window: Window, effect: Callable[[], Effect]
         raise NotPossible(RunReason.NOTHING_TO_GIVE)
     buyers = buyers_of(window)
     terms: list[Terms] = [terms_of_coupon(coupon) for coupon in coupons]
-    ahead = LOOKS_AHEAD if now is None else min(LOOKS_AHEAD, plan.campaign.ends_at - now)
+    ahead = LOOKS_AHEAD if now is None else _ahead(coupons, now)
     margin = plan.margin_percent / 100
     expected = expect(buyers.history, terms, days=ahead / timedelta(days=1), margin=margin)
     shown = effect()
@@ -223,10 +223,22 @@ def _is_running(plan: AllocationPlan, now: datetime) -> bool:
     return plan.campaign.status == CampaignStatus.PUBLISHED and plan.campaign.ends_at > now
 
 
+def _ahead(coupons: list[Coupon], now: datetime) -> timedelta:
+    """Returns how far to look: past the campaign's end, since what was claimed in it costs money after it too."""
+    last = max(coupon.usable_window(now)[1] for coupon in coupons)
+    return max(timedelta(), min(LOOKS_AHEAD, last - now))
+
+
 def _committed(plan: AllocationPlan, buyers: Buyers, now: datetime) -> float:
     """Returns what of the plan's money is gone: without it, every night would spend the budget anew."""
+    most = LOOKS_AHEAD / timedelta(days=1)
     held = sum(
-        cost_of_claims(buyers.history, terms_of_coupon(claims.coupon), places=claims.places, days=claims.days)
+        cost_of_claims(
+            buyers.history,
+            terms_of_coupon(claims.coupon),
+            places=claims.places,
+            days=np.minimum(claims.days, most),
+        )
         for claims in held_claims(plan, buyers, now=now)
     )
     # What is left of a campaign's budget is without what was redeemed already.

@@ -139,14 +139,14 @@ class TestReaching:
         assert not Exposure.objects.exists()
 
     def test_both_arms_are_exposed_by_one_rule(self, marketer: User) -> None:
-        coupon = draft(**TARGETED, handout=Handout.GRANT, limit_per_shopper=1)
+        coupon = draft(**TARGETED, limit_per_shopper=1)
         publish(make_campaign(coupon, holdout_percent=40), marketer)
         coupon.refresh_from_db()
         crowd = crowd_of(40)
         treated = [shopper for shopper in crowd if not is_held_out(coupon, shopper.pk)]
         # Refused, for they have it already; of whoever is held out nobody can.
         for shopper in treated[:5]:
-            claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.GRANT, now=NOW)
+            claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=NOW)
         grant = grant_create(coupon=coupon, audience=AudienceKind.EVERYONE, actor=None, now=NOW)
         grant_start(grant=grant, actor=None, now=NOW)
         grant_run(grant_id=grant.pk, clock=lambda: NOW)
