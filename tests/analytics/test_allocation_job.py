@@ -28,6 +28,7 @@ from analytics.selectors.windows import learning_window
 from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign, Exposure
 from campaigns.services.exposures import campaign_exposures_log
+from config.kernel.lots import border_of
 from coupons.enums import ClaimChannel, ClaimState
 from coupons.errors import NotEligible
 from coupons.holdouts import is_held_out
@@ -160,17 +161,17 @@ class TestARun:
         assert {shopper for shopper, arm in arms.items() if arm == "treated"} == set(rows())
 
     def test_a_coupon_that_keeps_nobody_out_exposes_nobody(self, crowd: list[User]) -> None:
-        plan = make_plan(NOW, budget=150_00, holdout_percent=50)
-        public = plan.campaign.coupons.order_by("pk").first()
-        assert public is not None
-        type(public).objects.filter(pk=public.pk).update(holdout_salt="", holdout_below="")
+        # As if it had been public before its campaign.
+        plan = make_plan(NOW, budget=60_00, holdout_percent=50, amounts=(5_00,))
+        plan.campaign.coupons.update(holdout_salt="", holdout_below="")
         metrics = run_allocation(plan=plan, now=NOW).metrics
-        given = rows()
-        of_public = {shopper for shopper, (coupon, _value) in given.items() if coupon == public.pk}
-        assert 0 < len(of_public) < len(given)
-        arms = dict(Exposure.objects.values_list("shopper", "arm"))
-        assert {shopper for shopper, arm in arms.items() if arm == "treated"} == set(given) - of_public
-        assert sum(arm != "treated" for arm in arms.values()) == metrics["held_out"]
+        assert metrics["allocated"] > 0
+        assert metrics["held_out"] == 0
+        assert not Exposure.objects.exists()
+        # Control: one that was a draft.
+        plan.campaign.coupons.update(holdout_salt="salt", holdout_below=border_of(0.5))
+        assert run_allocation(plan=plan, now=NOW).metrics["held_out"] > 0
+        assert Exposure.objects.exists()
 
     def test_floors_reach_every_segment(self, crowd: list[User]) -> None:
         for number, shopper in enumerate(crowd):
@@ -189,14 +190,14 @@ class TestARun:
     def test_who_claimed_counts_towards_the_floor(self, crowd: list[User]) -> None:
         for shopper in crowd:
             Tag.objects.create(shopper=shopper, name="segment:all", source=TagSource.SEGMENTATION, set_at=NOW)
-        plan = make_plan(NOW, budget=30_00, floor_percent=50)
+        plan = make_plan(NOW, budget=500_00, floor_percent=50)
         run_allocation(plan=plan, now=NOW)
-        claims = claim_all(plan)
-        assert len(claims) >= len(crowd) / 2
-        again = run_allocation(plan=plan, now=NOW)
-        # The rest of the budget would not be enough for the floor a second time.
-        assert again.state == RunState.PUBLISHED
-        assert again.metrics["committed"] + again.metrics["spend"] <= 30_01
+        assert len(claim_all(plan)) >= len(crowd) / 2
+        plan.budget = 0
+        assert run_allocation(plan=plan, now=NOW).state == RunState.PUBLISHED
+        # Control: of claims before the campaign the floor knows nothing.
+        Claim.objects.update(claimed_at=plan.campaign.starts_at - DAY)
+        assert run_allocation(plan=plan, now=NOW).reason == RunReason.FLOORS_TOO_DEAR
 
     def test_who_had_enough_gets_nothing(self, crowd: list[User]) -> None:
         plan = make_plan(NOW, budget=30_00)
