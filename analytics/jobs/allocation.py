@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from analytics.enums import Job, RunReason, RunState
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.measuring import Stopwatch, peak_memory
 from analytics.learners.allocation import Allocation, NotAllocatable, allocate
-from analytics.learners.expected_value import Expected, Terms, expect, with_effect
+from analytics.learners.expected_value import Expected, Terms, cost_of_claims, expect, with_effect
 from analytics.learners.knapsack import NONE
 from analytics.learners.uplift import Score, learn_reliable
 from analytics.models import AllocationPlan, Run
@@ -25,7 +26,10 @@ from analytics.selectors.allocation_facts import (
     buyers_of,
     coupons_to_allocate,
     had_enough,
+    has_claimed,
     has_it_already,
+    held_claims,
+    redeemed_money,
     terms_of_coupon,
 )
 from analytics.selectors.holdout_results import latest_holdout_result, uplift_features
@@ -40,7 +44,7 @@ from coupons.services.allocations import allocations_replace
 FEWEST_BUYERS = 1
 # An allocation that was not renewed for two nights ends: what it rested on is old.
 LASTS = timedelta(days=2)
-# What is expected is expected within so many days, or until the campaign ends.
+# What is expected is expected within so many days, or until the coupons can no longer be used.
 LOOKS_AHEAD = timedelta(days=30)
 SEED = 7
 # How often the budget is tried with the holdout's part of it given to the others.
@@ -85,6 +89,8 @@ class Decision:
     allocation: Allocation
     excluded: int
     effect: Effect
+    # What the coupons have taken off already, and what claims that are held are expected to.
+    committed: float
 
 
 def run_allocations(*, now: datetime) -> list[Run]:
@@ -95,13 +101,27 @@ def run_allocations(*, now: datetime) -> list[Run]:
 
     Raises:
         RunInProgress: another one has not finished.
+        ExceptionGroup: of the errors of plans that failed; all others were decided on nevertheless.
     """
     plans = AllocationPlan.objects.filter(
         is_active=True, campaign__status=CampaignStatus.PUBLISHED, campaign__ends_at__gt=now
     )
+    runs: list[Run] = []
+    errors: list[Exception] = []
     with exclusively(Job.ALLOCATION):
         runs_mark_interrupted(job=Job.ALLOCATION, now=now)
-        return [_run_plan(plan, now) for plan in plans.select_related("campaign__budget").order_by("pk")]
+        window = learning_window(now=now, as_of=None, fewest_shoppers=FEWEST_BUYERS)
+        # It is the same for all plans, and takes long.
+        effect = cache(lambda: effect_shown(before=window.end))
+        for plan in plans.select_related("campaign__budget").order_by("pk"):
+            try:
+                runs.append(_run_plan(plan, window, effect, now))
+            except Exception as error:
+                logger.exception("allocation failed", plan=plan.pk)
+                errors.append(error)
+    if errors:
+        raise ExceptionGroup("allocations failed", errors)
+    return runs
 
 
 def run_allocation(*, plan: AllocationPlan, now: datetime) -> Run:
@@ -112,7 +132,8 @@ def run_allocation(*, plan: AllocationPlan, now: datetime) -> Run:
     """
     with exclusively(Job.ALLOCATION):
         runs_mark_interrupted(job=Job.ALLOCATION, now=now)
-        return _run_plan(plan, now)
+        window = learning_window(now=now, as_of=None, fewest_shoppers=FEWEST_BUYERS)
+        return _run_plan(plan, window, lambda: effect_shown(before=window.end), now)
 
 
 def dry_run(*, plan: AllocationPlan, now: datetime) -> dict[str, Any]:
@@ -126,7 +147,7 @@ def dry_run(*, plan: AllocationPlan, now: datetime) -> dict[str, Any]:
     """
     latest = learning_window(now=now, as_of=None, fewest_shoppers=FEWEST_BUYERS)
     window = learning_window(now=now, as_of=latest.end - LOOKS_AHEAD, fewest_shoppers=FEWEST_BUYERS)
-    decision = decide(plan=plan, window=window, is_in_the_past=True)
+    decision = decide(plan=plan, window=window, effect=lambda: effect_shown(before=window.end), now=None)
     bought = bought_within(decision.buyers, start=window.end, end=latest.end)
     chosen = decision.allocation.choice != NONE
     return {
@@ -140,15 +161,19 @@ def dry_run(*, plan: AllocationPlan, now: datetime) -> dict[str, Any]:
     }
 
 
-def decide(*, plan: AllocationPlan, window: Window, is_in_the_past: bool = False) -> Decision:
+def decide(*, plan: AllocationPlan, window: Window, effect: Callable[[], Effect], now: datetime | None) -> Decision:
     """Decides who would get what, from what happened before the end of a window.
 
     Args:
-        is_in_the_past: whether what shoppers have claimed of these coupons meanwhile is not looked at.
+        effect: tells what values rest on; asked only if there is something to decide.
+        now: when the coupons are given. None for a decision in the past, as if the campaign began then: neither its
+            end nor what shoppers have claimed and used of these coupons meanwhile is looked at.
 
     Raises:
         NotPossible
     """
+    if now is not None and not _is_running(plan, now):
+        raise NotPossible(RunReason.NOTHING_TO_GIVE)
     money = plan.money
     if money is None:
         raise NotPossible(RunReason.NO_BUDGET)
@@ -157,14 +182,21 @@ def decide(*, plan: AllocationPlan, window: Window, is_in_the_past: bool = False
         raise NotPossible(RunReason.NOTHING_TO_GIVE)
     buyers = buyers_of(window)
     terms: list[Terms] = [terms_of_coupon(coupon) for coupon in coupons]
-    expected = expect(buyers.history, terms, days=LOOKS_AHEAD / timedelta(days=1), margin=plan.margin_percent / 100)
-    effect = effect_shown(before=window.end)
-    if effect.score is not None:
-        expected = with_effect(expected, effect.score(uplift_features(buyers.history)))
+    ahead = LOOKS_AHEAD if now is None else _ahead(coupons, now)
+    margin = plan.margin_percent / 100
+    expected = expect(buyers.history, terms, days=ahead / timedelta(days=1), margin=margin)
+    shown = effect()
+    if shown.score is not None:
+        gains = shown.score(uplift_features(buyers.history))
+        expected = with_effect(expected, gains, history=buyers.history, margin=margin)
     values = expected.values.copy()
-    if not is_in_the_past:
+    served = np.zeros(len(values), dtype=np.bool_)
+    committed = 0.0
+    if now is not None:
         for column, coupon in enumerate(coupons):
             values[has_it_already(buyers, coupon), column] = -np.inf
+        served = has_claimed(plan, buyers)
+        committed = _committed(plan, buyers, now)
     excluded = had_enough(buyers, most_claims=plan.most_claims, before=window.end)
     floors = dict.fromkeys(range(len(buyers.segment_names)), plan.floor_percent / 100)
     segments = buyers.segments
@@ -177,13 +209,40 @@ def decide(*, plan: AllocationPlan, window: Window, is_in_the_past: bool = False
             excluded=excluded,
             segments=segments,
             floors=floors if plan.floor_percent else None,
+            served=served,
         )
 
     try:
-        allocation = _with_holdout(within, plan, buyers, coupons, expected, money)
+        allocation = _with_holdout(within, plan, buyers, coupons, expected, max(0.0, money - committed))
     except NotAllocatable as refusal:
         raise NotPossible(RunReason.FLOORS_TOO_DEAR) from refusal
-    return Decision(buyers, coupons, expected, allocation, int(excluded.sum()), effect)
+    return Decision(buyers, coupons, expected, allocation, int(excluded.sum()), shown, committed)
+
+
+def _is_running(plan: AllocationPlan, now: datetime) -> bool:
+    return plan.campaign.status == CampaignStatus.PUBLISHED and plan.campaign.ends_at > now
+
+
+def _ahead(coupons: list[Coupon], now: datetime) -> timedelta:
+    """Returns how far to look: past the campaign's end, since what was claimed in it costs money after it too."""
+    last = max(coupon.usable_window(now)[1] for coupon in coupons)
+    return max(timedelta(), min(LOOKS_AHEAD, last - now))
+
+
+def _committed(plan: AllocationPlan, buyers: Buyers, now: datetime) -> float:
+    """Returns what of the plan's money is gone: without it, every night would spend the budget anew."""
+    most = LOOKS_AHEAD / timedelta(days=1)
+    held = sum(
+        cost_of_claims(
+            buyers.history,
+            terms_of_coupon(claims.coupon),
+            places=claims.places,
+            days=np.minimum(claims.days, most),
+        )
+        for claims in held_claims(plan, buyers, now=now)
+    )
+    # What is left of a campaign's budget is without what was redeemed already.
+    return held if plan.budget is None else held + redeemed_money(plan)
 
 
 def _with_holdout(
@@ -192,7 +251,7 @@ def _with_holdout(
     buyers: Buyers,
     coupons: list[Coupon],
     expected: Expected,
-    money: int,
+    money: float,
 ) -> Allocation:
     """Chooses the holdout like the others, so that both arms can be compared; what it would cost is left to the others.
 
@@ -205,8 +264,8 @@ def _with_holdout(
         spent = _spent(allocation, buyers, coupons, expected)
         if spent <= money:
             return allocation
-        budget = max(float(money), budget * money / spent * SLIGHTLY_LESS)
-    return within(float(money))
+        budget = max(money, budget * money / spent * SLIGHTLY_LESS)
+    return within(money)
 
 
 def _spent(allocation: Allocation, buyers: Buyers, coupons: list[Coupon], expected: Expected) -> float:
@@ -238,6 +297,7 @@ def figures_of(decision: Decision) -> dict[str, Any]:
         "excluded": decision.excluded,
         "allocated": int(given.sum()),
         "held_out": int(((choice != NONE) & held_out).sum()),
+        "committed": round(decision.committed),
         "spend": round(float(decision.expected.costs[rows, choice[rows]].sum())),
         "value": round(float(decision.expected.values[rows, choice[rows]].sum())),
         "shadow_price": round(decision.allocation.shadow_price, 4),
@@ -254,9 +314,8 @@ def figures_of(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _run_plan(plan: AllocationPlan, now: datetime) -> Run:
+def _run_plan(plan: AllocationPlan, window: Window, effect: Callable[[], Effect], now: datetime) -> Run:
     watch = Stopwatch(now)
-    window = learning_window(now=now, as_of=None, fewest_shoppers=FEWEST_BUYERS)
     parameters = {
         "plan": plan.pk,
         "campaign": plan.campaign.key,
@@ -268,7 +327,7 @@ def _run_plan(plan: AllocationPlan, now: datetime) -> Run:
     }
     run = run_start(job=Job.ALLOCATION, window=window, seed=SEED, parameters=parameters, now=now)
     try:
-        decision = decide(plan=plan, window=window)
+        decision = decide(plan=plan, window=window, effect=effect, now=now)
         with transaction.atomic():
             _publish(plan, run, decision, now)
             metrics = {**figures_of(decision), **_costs(watch)}
@@ -290,8 +349,11 @@ def _publish(plan: AllocationPlan, run: Run, decision: Decision, now: datetime) 
         until=min(now + LASTS, plan.campaign.ends_at),
         now=now,
     )
-    chosen = decision.buyers.shopper_ids[decision.allocation.choice != NONE]
-    campaign_exposures_log(campaign=plan.campaign, shopper_ids=chosen.tolist(), now=now)
+    # A coupon that was public before its campaign keeps nobody out: whoever gets it belongs to no arm.
+    drawn = [coupon.holdout_salt == plan.campaign.holdout_salt for coupon in decision.coupons]
+    choice = decision.allocation.choice
+    exposed = decision.buyers.shopper_ids[(choice != NONE) & np.array(drawn, dtype=np.bool_)[choice]]
+    campaign_exposures_log(campaign=plan.campaign, shopper_ids=exposed.tolist(), now=now)
 
 
 def _rows(run: Run, decision: Decision) -> Iterator[tuple[int, int, dict[str, Any]]]:

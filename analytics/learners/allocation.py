@@ -67,6 +67,7 @@ def allocate(
     excluded: NDArray[np.bool_] | None = None,
     segments: NDArray[np.integer] | None = None,
     floors: Mapping[int, float] | None = None,
+    served: NDArray[np.bool_] | None = None,
 ) -> Allocation:
     """Chooses at most one option for each shopper.
 
@@ -78,6 +79,7 @@ def allocate(
         excluded: shoppers who get nothing, such as those who had enough already.
         segments: the number of each shopper's segment, for `floors`.
         floors: the share of a segment's shoppers, excluded ones aside, that must get something, in [0, 1].
+        served: shoppers who got something before: they count towards floors, whether they get more or not.
 
     Raises:
         ValueError: shapes do not fit, or a number is not one, is negative where it must not be, or infinite.
@@ -85,7 +87,7 @@ def allocate(
     """
     values, costs = _checked(values, costs, budget)
     problem = Problem(values, costs, budget, _open_rows(values, excluded))
-    needs = _needs(problem, segments, floors or {})
+    needs = _needs(problem, segments, floors or {}, _served(values, excluded, served))
     if needs:
         return _allocate_with_floors(problem, needs)
     return _allocate_freely(problem)
@@ -232,19 +234,23 @@ def _refuse_dear_floors(problem: Problem, needs: list[_Need]) -> None:
         raise NotAllocatable(needed)
 
 
-def _needs(problem: Problem, segments: NDArray[np.integer] | None, floors: Mapping[int, float]) -> list[_Need]:
+def _needs(
+    problem: Problem, segments: NDArray[np.integer] | None, floors: Mapping[int, float], served: NDArray[np.bool_]
+) -> list[_Need]:
     if not floors:
         return []
     if segments is None or len(segments) != len(problem.values):
         raise ValueError("floors need the segment of every shopper")
     if not all(0 <= share <= 1 for share in floors.values()):
         raise ValueError("a floor is a share in [0, 1]")
-    of_rows = segments[problem.rows]
+    of_rows = np.where(served[problem.rows], NONE, segments[problem.rows])
+    of_served = segments[served]
     needs = []
     for segment, share in sorted(floors.items()):
         places = np.nonzero(of_rows == segment)[0]
-        count = math.ceil(share * len(places) - 1e-9)
-        if count:
+        before = int((of_served == segment).sum())
+        count = math.ceil(share * (len(places) + before) - 1e-9) - before
+        if count > 0:
             needs.append(_Need(segment, places, count))
     return needs
 
@@ -290,6 +296,14 @@ def _open_rows(values: Matrix, excluded: NDArray[np.bool_] | None) -> Rows:
             raise ValueError("excluded must have one entry a shopper")
         is_open &= ~excluded
     return np.nonzero(is_open)[0]
+
+
+def _served(values: Matrix, excluded: NDArray[np.bool_] | None, served: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    if served is None:
+        return np.zeros(len(values), dtype=np.bool_)
+    if len(served) != len(values):
+        raise ValueError("served must have one entry a shopper")
+    return served if excluded is None else served & ~excluded
 
 
 def _checked(values: Matrix, costs: Matrix, budget: float) -> tuple[Matrix, Matrix]:

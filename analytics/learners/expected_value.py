@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,6 @@ PRIOR_CLAIMS = 10.0
 # The share of claims used in a shop that has not seen any.
 USED_SHARE = 0.1
 USUAL_PAUSES = 3.0
-FLAT = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +35,12 @@ class History:
     claims: Vector
     redemptions: Vector
     window_days: float
+
+    @property
+    def basket(self) -> Vector:
+        """What a purchase comes to on average; 0 without one."""
+        mean: Vector = self.money / np.maximum(self.purchases, 1)
+        return mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,32 +71,53 @@ def expect(history: History, coupons: list[Terms], *, days: float, margin: float
         margin: what the shop keeps of what is bought, before the discount, in [0, 1].
     """
     buys = chance_to_buy(history, days)
-    basket = history.money / np.maximum(history.purchases, 1)
+    basket = history.basket
     used = _used_share(history)
     uses, costs, values = (np.zeros((len(buys), len(coupons))) for _ in range(3))
     for column, terms in enumerate(coupons):
-        reached = np.exp(-terms.minimum_spend / np.maximum(basket, 1.0))
         bought = np.maximum(basket, terms.minimum_spend)
-        uses[:, column] = buys * used * reached
+        uses[:, column] = buys * used * _reached(terms, basket)
         costs[:, column] = uses[:, column] * _discount(terms, bought)
         values[:, column] = uses[:, column] * margin * bought
     return Expected(buys=buys, uses=uses, costs=costs, values=values)
 
 
-def with_effect(expected: Expected, effect: Vector) -> Expected:
-    """Returns the same with values by what a coupon causes in place of what is bought with it.
+def with_effect(expected: Expected, effect: Vector, *, history: History, margin: float) -> Expected:
+    """Returns the same with values by what an offer causes in place of what is bought with the coupon.
+
+    The effect was measured on everybody to whom a coupon was open, whether they used it or not: it has the chance of
+    use in it already.
 
     Args:
-        effect: per shopper, what a coupon adds to the chance to buy; below zero it is worth nothing.
+        effect: per shopper, what the offer adds to the chance to buy; below zero it is worth nothing.
+        margin: as for `expect`.
     """
-    caused = np.maximum(effect, 0.0) / np.maximum(expected.buys, FLAT)
-    # Never more than what is bought with it, as if nobody bought anyway.
-    share = np.minimum(caused, 1.0)
-    return Expected(expected.buys, expected.uses, expected.costs, expected.values * share[:, None])
+    values = np.clip(effect, 0.0, 1.0) * margin * np.maximum(history.basket, 0.0)
+    return replace(expected, values=np.repeat(values[:, None], expected.costs.shape[1], axis=1))
 
 
-def chance_to_buy(history: History, days: float) -> Vector:
-    """Returns each shopper's chance of a purchase within so many days."""
+def cost_of_claims(history: History, terms: Terms, *, places: NDArray[np.int64], days: Vector) -> float:
+    """Returns what claims that are held are expected to cost together.
+
+    Args:
+        places: of the holder of each claim among the shoppers.
+        days: how long each claim can still be used.
+    """
+    holders = History(
+        recency_days=history.recency_days[places],
+        purchases=history.purchases[places],
+        money=history.money[places],
+        claims=history.claims[places],
+        redemptions=history.redemptions[places],
+        window_days=history.window_days,
+    )
+    # The share of claims used is drawn towards the whole shop's, not towards the holders'.
+    uses = chance_to_buy(holders, days) * _used_share(history)[places] * _reached(terms, holders.basket)
+    return float((uses * _discount(terms, np.maximum(holders.basket, terms.minimum_spend))).sum())
+
+
+def chance_to_buy(history: History, days: float | Vector) -> Vector:
+    """Returns each shopper's chance of a purchase within so many days, the same for all or one number each."""
     rate = history.purchases / history.window_days
     pauses = history.recency_days * rate
     still_there = USUAL_PAUSES / np.maximum(pauses, USUAL_PAUSES)
@@ -104,6 +130,11 @@ def _used_share(history: History) -> Vector:
     usual = min(1.0, history.redemptions.sum() / claims) if claims else USED_SHARE
     share: Vector = np.minimum(1.0, (history.redemptions + PRIOR_CLAIMS * usual) / (history.claims + PRIOR_CLAIMS))
     return share
+
+
+def _reached(terms: Terms, basket: Vector) -> Vector:
+    chance: Vector = np.exp(-terms.minimum_spend / np.maximum(basket, 1.0))
+    return chance
 
 
 def _discount(terms: Terms, bought: Vector) -> Vector:

@@ -54,7 +54,10 @@ class AllocationPlan(models.Model):
 
     @property
     def money(self) -> int | None:
-        """What may be spent, in minor units; None when neither plan nor campaign has a budget."""
+        """What may be spent, in minor units; None when neither plan nor campaign has a budget.
+
+        A budget of the plan is for the whole campaign; a campaign's is what its coupons have left of it.
+        """
         if self.budget is not None:
             return self.budget
         return None if self.campaign.budget is None else max(0, self.campaign.budget.left)

@@ -7,19 +7,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, QuerySet, Sum
 from numpy.typing import NDArray
 
 from analytics.learners.expected_value import History, Terms
 from analytics.models import AllocationPlan
 from analytics.selectors.features import COLUMNS, buyer_features, feature_chunks
 from analytics.selectors.windows import Window
-from coupons.enums import AudienceKind, BenefitType, CouponStatus
-from coupons.models import Claim, ClaimCounter, Coupon
+from coupons.enums import AudienceKind, BenefitType, ClaimState, CouponStatus
+from coupons.models import Claim, ClaimCounter, Coupon, Redemption
 from users.enums import BehaviourKind
 from users.models import BehaviourEvent
 
 RECENT = timedelta(days=30)
+# A claim that may still cost something.
+HELD = [ClaimState.AVAILABLE, ClaimState.LOCKED, ClaimState.GIFTING]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,44 @@ def buyers_of(window: Window) -> Buyers:
 
 def coupons_to_allocate(plan: AllocationPlan) -> list[Coupon]:
     """Returns the coupons that a plan decides on: for allocated shoppers, not ended, of a benefit that it can cost."""
-    return list(
-        plan.campaign.coupons.filter(
-            audience=AudienceKind.ALLOCATED,
-            status__in=[CouponStatus.PUBLISHED, CouponStatus.DRAFT],
-            benefit_type__in=[BenefitType.AMOUNT_OFF, BenefitType.PERCENT_OFF],
-        ).order_by("pk")
-    )
+    return list(_costed(plan).filter(status__in=[CouponStatus.PUBLISHED, CouponStatus.DRAFT]))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldClaims:
+    """The claims of one coupon that buyers hold: the place of each holder, and how long it can be used, in days."""
+
+    coupon: Coupon
+    places: NDArray[np.int64]
+    days: NDArray[np.float64]
+
+
+def held_claims(plan: AllocationPlan, buyers: Buyers, *, now: datetime) -> list[HeldClaims]:
+    """Returns the claims that a campaign has brought of a plan's coupons, ended ones too, and that may still be used.
+
+    Holders who are not among the buyers are left out: they are not expected to buy.
+    """
+    found = []
+    for coupon in _costed(plan):
+        claims = _claims(plan).filter(coupon=coupon, state__in=HELD, expires_at__gt=now)
+        rows = list(claims.values_list("shopper", "expires_at").iterator(chunk_size=20_000))
+        shoppers = np.array([shopper for shopper, _ in rows], dtype=np.int64)
+        days = np.array([(expires_at - now) / timedelta(days=1) for _, expires_at in rows], dtype=np.float64)
+        known = np.isin(shoppers, buyers.shopper_ids)
+        if known.any():
+            found.append(HeldClaims(coupon, np.searchsorted(buyers.shopper_ids, shoppers[known]), days[known]))
+    return found
+
+
+def redeemed_money(plan: AllocationPlan) -> int:
+    """Returns what a plan's coupons have taken off since the campaign began, less what was given back."""
+    used = Redemption.objects.filter(claim__in=_claims(plan))
+    return used.aggregate(money=Sum(F("amount") - F("refunded")))["money"] or 0
+
+
+def has_claimed(plan: AllocationPlan, buyers: Buyers) -> NDArray[np.bool_]:
+    """Tells who has claimed any of a plan's coupons since the campaign began."""
+    return _among(buyers, _claims(plan).order_by().values_list("shopper", flat=True).distinct())
 
 
 def terms_of_coupon(coupon: Coupon) -> Terms:
@@ -97,6 +130,16 @@ def bought_within(buyers: Buyers, *, start: datetime, end: datetime) -> NDArray[
     """Tells who bought something in `[start, end)`."""
     events = BehaviourEvent.objects.filter(kind=BehaviourKind.PURCHASE, occurred_at__gte=start, occurred_at__lt=end)
     return _among(buyers, events.order_by().values_list("shopper", flat=True).distinct())
+
+
+def _costed(plan: AllocationPlan) -> QuerySet[Coupon]:
+    return plan.campaign.coupons.filter(
+        audience=AudienceKind.ALLOCATED, benefit_type__in=[BenefitType.AMOUNT_OFF, BenefitType.PERCENT_OFF]
+    ).order_by("pk")
+
+
+def _claims(plan: AllocationPlan) -> QuerySet[Claim]:
+    return Claim.objects.filter(coupon__in=_costed(plan).order_by(), claimed_at__gte=plan.campaign.starts_at)
 
 
 def _among(buyers: Buyers, found: QuerySet[Any, int]) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from analytics.selectors.windows import WINDOW_LASTS, Window
 from campaigns.assignment import TREATED
 from campaigns.models import Campaign, Exposure
 
-# Fewer shoppers show nothing, however large the effect.
+# Fewer buyers show nothing, however large the effect.
 FEWEST_EXPOSED = 1_000
 
 
@@ -40,7 +40,10 @@ def latest_holdout_result(*, before: datetime) -> HoldoutResult | None:
     for campaign in Campaign.objects.filter(ends_at__lte=before, holdout_percent__gt=0).order_by("-ends_at", "-pk"):
         exposures = Exposure.objects.filter(experiment=campaign.experiment)
         if exposures.aggregate(count=Count("pk"))["count"] >= FEWEST_EXPOSED:
-            return _result_of(campaign)
+            result = _result_of(campaign)
+            # Of who never bought before nothing is known: they are no part of the result.
+            if len(result.treated) >= FEWEST_EXPOSED:
+                return result
     return None
 
 

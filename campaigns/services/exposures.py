@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
+
+from django.db import transaction
 
 from campaigns.assignment import holdout_arm_of
 from campaigns.models import Campaign, Exposure
@@ -14,14 +17,14 @@ BATCH = 2_000
 
 def exposures_log(*, experiment: str, arms: Iterable[tuple[int, str]], now: datetime) -> None:
     """Logs shoppers and their arms; whoever was exposed before keeps the first arm and moment."""
-    Exposure.objects.bulk_create(
-        (
-            Exposure(experiment=experiment, shopper_id=shopper_id, arm=arm, first_exposed_at=now)
-            for shopper_id, arm in arms
-        ),
-        batch_size=BATCH,
-        ignore_conflicts=True,
+    exposures = (
+        Exposure(experiment=experiment, shopper_id=shopper_id, arm=arm, first_exposed_at=now)
+        for shopper_id, arm in arms
     )
+    with transaction.atomic():
+        # Django makes a list of whatever it is given: a million shoppers come in parts.
+        while batch := list(islice(exposures, BATCH)):
+            Exposure.objects.bulk_create(batch, ignore_conflicts=True)
 
 
 def campaign_exposures_log(*, campaign: Campaign, shopper_ids: Iterable[int], now: datetime) -> None:

@@ -23,7 +23,6 @@ from config.kernel.locks import busy_when_locked
 from config.kernel.waking import wake_on_commit
 from coupons.enums import AudienceKind, ClaimChannel, CouponState
 from coupons.errors import Ended, LimitReached, NotEligible, NotStarted, Paused, SoldOut, TermsNeeded
-from coupons.holdouts import is_held_out
 from coupons.models import Claim, Coupon
 from coupons.selectors.audience import can_be_granted, meant_for
 from coupons.services.bulk_claims import claims_create_many
@@ -243,7 +242,7 @@ def _chunk(grant_id: int, now: datetime, chunk_size: int) -> int | None:
             return None
         outcomes = claims_create_many(coupon_id=grant.coupon_id, shoppers=shoppers, channel=ClaimChannel.GRANT, now=now)
         tally = _count(outcomes)
-        _log_exposures(grant.coupon, shoppers[: tally.seen], outcomes, now)
+        _log_exposures(grant.coupon, shoppers[: tally.seen], now)
         if tally.seen:
             grant.cursor = shoppers[tally.seen - 1]
         grant.seen += tally.seen
@@ -298,17 +297,15 @@ def _concerns_everybody(refusal: DomainError) -> bool:
             return False
 
 
-def _log_exposures(
-    coupon: Coupon, shoppers: Sequence[int], outcomes: Sequence[Claim | DomainError], now: datetime
-) -> None:
-    """Logs who got the coupon, and who would have got it but for the holdout."""
+def _log_exposures(coupon: Coupon, shoppers: Sequence[int], now: datetime) -> None:
+    """Logs for whom the coupon was meant, in both arms by one rule.
+
+    Whether they got it is not asked: of whoever is held out it cannot be known, so that the arms would differ by it.
+    """
     if not coupon.holdout_below:
         return
-    granted = [shopper for shopper, outcome in zip(shoppers, outcomes, strict=False) if isinstance(outcome, Claim)]
-    held_out = [shopper for shopper in shoppers if is_held_out(coupon, shopper)]
-    missed = User.objects.filter(meant_for(coupon, now), pk__in=held_out, is_active=True)
-    exposed = [*granted, *missed.values_list("pk", flat=True)]
-    coupon_exposures_log(coupon=coupon, shopper_ids=exposed, now=now)
+    meant = User.objects.filter(meant_for(coupon, now), pk__in=shoppers, is_active=True)
+    coupon_exposures_log(coupon=coupon, shopper_ids=list(meant.values_list("pk", flat=True)), now=now)
 
 
 def _fail(grant_id: int) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.test import Client
-from django.urls import reverse
-from django.utils.translation import override
 
 from analytics.enums import RunReason, RunState
-from analytics.jobs.allocation import NotPossible, decide, dry_run, run_allocation, run_allocations
+from analytics.jobs import allocation as job
+from analytics.jobs.allocation import (
+    Decision,
+    Effect,
+    decide,
+    dry_run,
+    run_allocation,
+    run_allocations,
+)
 from analytics.models import AllocationPlan, Run
 from analytics.selectors import holdout_results
 from analytics.selectors.holdout_results import latest_holdout_result
@@ -19,13 +24,21 @@ from analytics.selectors.windows import learning_window
 from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign, Exposure
 from campaigns.services.exposures import campaign_exposures_log
-from coupons.enums import ClaimChannel
+from config.kernel.lots import border_of
+from coupons.enums import ClaimChannel, ClaimState
 from coupons.errors import NotEligible
 from coupons.holdouts import is_held_out
 from coupons.models import Allocation, Claim
 from coupons.services.claims import claim_create
 from tests import factories
-from tests.analytics.builders import make_order, make_plan, make_population, make_purchase
+from tests.analytics.builders import (
+    make_claim_at,
+    make_order,
+    make_plan,
+    make_population,
+    make_purchase,
+    make_redemption,
+)
 from tests.campaigns.makers import make_campaign
 from tests.factories import NOW
 from users.enums import TagSource
@@ -41,11 +54,16 @@ def crowd() -> list[User]:
     return make_population(NOW)
 
 
-@pytest.fixture
-def superuser_client(marketer: User) -> Client:
-    client = Client()
-    client.force_login(marketer, backend="users.backends.IdentifierBackend")
-    return client
+def decide_by_response(plan: AllocationPlan, *, as_of: datetime = NOW) -> Decision:
+    window = learning_window(now=NOW, as_of=as_of, fewest_shoppers=1)
+    return decide(plan=plan, window=window, effect=lambda: Effect(None, {}), now=NOW)
+
+
+def claim_all(plan: AllocationPlan) -> list[Claim]:
+    return [
+        claim_create(shopper=chosen.shopper, coupon=chosen.coupon, channel=ClaimChannel.WEB, now=NOW)
+        for chosen in Allocation.objects.filter(coupon__campaigns=plan.campaign).select_related("shopper", "coupon")
+    ]
 
 
 def rows() -> dict[int, tuple[int, Any]]:
@@ -92,17 +110,16 @@ class TestARun:
 
     def test_what_happens_later_moves_nothing(self, crowd: list[User]) -> None:
         plan = make_plan(NOW, budget=30_00)
-        window = learning_window(now=NOW, as_of=NOW, fewest_shoppers=1)
-        before = decide(plan=plan, window=window)
+        before = decide_by_response(plan)
         for shopper in crowd[:40]:
             make_purchase(shopper, NOW, value=9_999_00)
             make_order(shopper, NOW + DAY, subtotal=5_000_00)
-        after = decide(plan=plan, window=window)
+        after = decide_by_response(plan)
         assert (after.allocation.choice == before.allocation.choice).all()
         assert (after.expected.values == before.expected.values).all()
         # Control: a day later it does.
-        later = learning_window(now=NOW, as_of=NOW + DAY, fewest_shoppers=1)
-        assert not (decide(plan=plan, window=later).expected.values == before.expected.values).all()
+        later = decide_by_response(plan, as_of=NOW + DAY)
+        assert not (later.expected.values == before.expected.values).all()
 
     def test_more_budget_brings_more(self, crowd: list[User]) -> None:
         plan = make_plan(NOW, budget=10_00)
@@ -132,6 +149,19 @@ class TestARun:
         assert len(arms) == metrics["held_out"] + metrics["allocated"]
         assert {shopper for shopper, arm in arms.items() if arm == "treated"} == set(rows())
 
+    def test_a_coupon_that_keeps_nobody_out_exposes_nobody(self, crowd: list[User]) -> None:
+        # As if it had been public before its campaign.
+        plan = make_plan(NOW, budget=60_00, holdout_percent=50, amounts=(5_00,))
+        plan.campaign.coupons.update(holdout_salt="", holdout_below="")
+        metrics = run_allocation(plan=plan, now=NOW).metrics
+        assert metrics["allocated"] > 0
+        assert metrics["held_out"] == 0
+        assert not Exposure.objects.exists()
+        # Control: one that was a draft.
+        plan.campaign.coupons.update(holdout_salt="salt", holdout_below=border_of(0.5))
+        assert run_allocation(plan=plan, now=NOW).metrics["held_out"] > 0
+        assert Exposure.objects.exists()
+
     def test_floors_reach_every_segment(self, crowd: list[User]) -> None:
         for number, shopper in enumerate(crowd):
             Tag.objects.create(
@@ -145,6 +175,18 @@ class TestARun:
         plan.floor_percent, plan.budget = 100, 1
         refused = run_allocation(plan=plan, now=NOW)
         assert (refused.state, refused.reason) == (RunState.SKIPPED, RunReason.FLOORS_TOO_DEAR)
+
+    def test_who_claimed_counts_towards_the_floor(self, crowd: list[User]) -> None:
+        for shopper in crowd:
+            Tag.objects.create(shopper=shopper, name="segment:all", source=TagSource.SEGMENTATION, set_at=NOW)
+        plan = make_plan(NOW, budget=500_00, floor_percent=50)
+        run_allocation(plan=plan, now=NOW)
+        assert len(claim_all(plan)) >= len(crowd) / 2
+        plan.budget = 0
+        assert run_allocation(plan=plan, now=NOW).state == RunState.PUBLISHED
+        # Control: of claims before the campaign the floor knows nothing.
+        Claim.objects.update(claimed_at=plan.campaign.starts_at - DAY)
+        assert run_allocation(plan=plan, now=NOW).reason == RunReason.FLOORS_TOO_DEAR
 
     def test_who_had_enough_gets_nothing(self, crowd: list[User]) -> None:
         plan = make_plan(NOW, budget=30_00)
@@ -183,8 +225,122 @@ class TestARun:
         assert run_allocations(now=NOW) == []
         assert idle.last_run is None
 
+    @pytest.mark.parametrize(
+        "fields",
+        [{"status": CampaignStatus.DRAFT}, {"status": CampaignStatus.ENDED}, {"ends_at": NOW}],
+    )
+    def test_deciding_now_needs_a_running_campaign_too(self, crowd: list[User], fields: dict[str, Any]) -> None:
+        plan = make_plan(NOW, budget=30_00, holdout_percent=50)
+        Campaign.objects.filter(pk=plan.campaign.pk).update(**fields)
+        run = run_allocation(plan=AllocationPlan.objects.get(), now=NOW)
+        assert (run.state, run.reason) == (RunState.SKIPPED, RunReason.NOTHING_TO_GIVE)
+        assert not Allocation.objects.exists()
+        assert not Exposure.objects.exists()
+
+    def test_looks_no_further_ahead_than_coupons_can_be_used(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+
+        def buys(days: int) -> Any:
+            plan.campaign.coupons.update(usable_until=None, usable_days=days)
+            return decide_by_response(plan).expected.buys
+
+        assert (buys(5) < buys(30)).all()
+        assert (buys(300) == buys(30)).all()
+        # The campaign's end is not the end of what was claimed in it: that may cost its money later.
+        month = buys(30)
+        plan.campaign.ends_at = NOW + DAY
+        assert (decide_by_response(plan).expected.buys == month).all()
+
+    def test_one_that_fails_keeps_no_other_from_being_decided(
+        self, crowd: list[User], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        broken, sound = make_plan(NOW, budget=30_00), make_plan(NOW, budget=30_00)
+        real = job.coupons_to_allocate
+
+        def coupons(plan: AllocationPlan) -> list[Any]:
+            if plan.pk == broken.pk:
+                raise ZeroDivisionError
+            return real(plan)
+
+        monkeypatch.setattr(job, "coupons_to_allocate", coupons)
+        with pytest.raises(ExceptionGroup) as failed:
+            run_allocations(now=NOW)
+        assert [type(error) for error in failed.value.exceptions] == [ZeroDivisionError]
+        assert list(Run.objects.order_by("pk").values_list("state", flat=True)) == [
+            RunState.FAILED,
+            RunState.PUBLISHED,
+        ]
+        assert Allocation.objects.filter(coupon__campaigns=sound.campaign).exists()
+
+    def test_plans_share_what_the_holdout_showed(self, crowd: list[User], monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[datetime] = []
+
+        def shown(*, before: datetime) -> Effect:
+            asked.append(before)
+            return Effect(None, {})
+
+        monkeypatch.setattr(job, "effect_shown", shown)
+        for _number in range(3):
+            make_plan(NOW, budget=30_00)
+        assert len(run_allocations(now=NOW)) == 3
+        assert asked == [NOW]
+
     def test_a_shop_without_buyers_gives_nobody_anything(self) -> None:
         assert run_allocation(plan=make_plan(NOW, budget=30_00), now=NOW).metrics["allocated"] == 0
+
+
+class TestABudget:
+    def test_is_not_spent_anew_every_night(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=20_00)
+        first = run_allocation(plan=plan, now=NOW).metrics
+        assert first["committed"] == 0
+        # Control: what nobody has claimed costs nothing.
+        assert run_allocation(plan=plan, now=NOW).metrics["spend"] == first["spend"]
+        claims = claim_all(plan)
+        second = run_allocation(plan=plan, now=NOW).metrics
+        assert second["committed"] > 0
+        assert second["committed"] + second["spend"] <= 20_01
+        # What was used is paid in full, less what was given back.
+        for claim in claims[:2]:
+            order = make_order(claim.shopper, NOW, discount=5_00)
+            Claim.objects.filter(pk=claim.pk).update(state=ClaimState.REDEEMED, order=order)
+            make_redemption(claim, order, amount=5_00, refunded=1_00)
+        third = decide_by_response(plan).committed
+        assert 8_00 < third < 8_00 + second["committed"]
+        Claim.objects.filter(state=ClaimState.AVAILABLE).update(state=ClaimState.EXPIRED)
+        assert decide_by_response(plan).committed == 8_00
+
+    def test_of_the_campaign_is_without_what_was_used(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW)
+        plan.campaign.budget = factories.make_budget(cap=50_00, spent=20_00)
+        claim = make_claim_at(crowd[0], plan.campaign.coupons.all()[0], NOW)
+        order = make_order(crowd[0], NOW, discount=5_00)
+        Claim.objects.filter(pk=claim.pk).update(state=ClaimState.REDEEMED, order=order)
+        make_redemption(claim, order, amount=5_00)
+        assert decide_by_response(plan).committed == 0
+        # Control: a plan's own budget has not been told of it.
+        plan.budget = 30_00
+        assert decide_by_response(plan).committed == 5_00
+
+    def test_counts_claims_of_this_campaign_alone(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        coupon = plan.campaign.coupons.all()[0]
+        make_claim_at(crowd[0], coupon, plan.campaign.starts_at - DAY)
+        make_claim_at(crowd[0], factories.make_coupon(), NOW)
+        assert decide_by_response(plan).committed == 0
+        make_claim_at(crowd[0], coupon, plan.campaign.starts_at)
+        assert decide_by_response(plan).committed > 0
+        # A holder of whom no purchase is known costs nothing.
+        before = decide_by_response(plan).committed
+        make_claim_at(factories.make_shopper(), coupon, NOW)
+        assert decide_by_response(plan).committed == before
+
+    def test_of_a_dry_run_is_whole(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        free = dry_run(plan=plan, now=NOW)
+        for shopper in crowd:
+            make_claim_at(shopper, plan.campaign.coupons.all()[0], NOW)
+        assert dry_run(plan=plan, now=NOW) == free
 
 
 class TestWhatAHoldoutHasShown:
@@ -229,60 +385,16 @@ class TestWhatAHoldoutHasShown:
         Exposure.objects.filter(shopper=crowd[0]).delete()
         assert latest_holdout_result(before=NOW) is None
 
+    def test_only_buyers_count(self, crowd: list[User], ended: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+        strangers = [factories.make_shopper().pk for _number in range(5)]
+        campaign_exposures_log(campaign=ended, shopper_ids=strangers, now=NOW - 20 * DAY)
+        result = latest_holdout_result(before=NOW)
+        assert result is not None
+        assert len(result.treated) == len(crowd)
+        monkeypatch.setattr(holdout_results, "FEWEST_EXPOSED", len(crowd) + 1)
+        assert latest_holdout_result(before=NOW) is None
+
     def test_without_a_reliable_gain_the_response_decides(self, ended: Campaign) -> None:
         metrics = run_allocation(plan=make_plan(NOW, budget=30_00), now=NOW).metrics
         assert metrics["basis"] == "response"
         assert metrics["shown"]["campaign"] == "ended"
-
-
-class TestADryRun:
-    def test_looks_a_month_back_and_writes_nothing(self, crowd: list[User]) -> None:
-        plan = make_plan(NOW, budget=30_00)
-        result = dry_run(plan=plan, now=NOW)
-        assert not Run.objects.exists()
-        assert not Allocation.objects.exists()
-        assert not Exposure.objects.exists()
-        assert result["as_of"] == (NOW - 30 * DAY).isoformat()
-        assert 0 < result["spend"] <= 30_00
-        assert result["chosen_bought"] >= result["bought"] > 0
-
-    def test_says_why_not(self) -> None:
-        with pytest.raises(NotPossible) as refused:
-            dry_run(plan=make_plan(NOW), now=NOW)
-        assert refused.value.reason == RunReason.NO_BUDGET
-        with pytest.raises(NotPossible) as refused:
-            dry_run(plan=make_plan(NOW, budget=5, amounts=()), now=NOW)
-        assert refused.value.reason == RunReason.NOTHING_TO_GIVE
-
-
-class TestPages:
-    def page(self, name: str, plan: AllocationPlan) -> str:
-        return reverse(f"admin:analytics_allocationplan_{name}", args=[plan.pk])
-
-    def test_the_result_is_a_sentence(self, superuser_client: Client, crowd: list[User]) -> None:
-        plan = make_plan(NOW, budget=30_00)
-        run_allocation(plan=plan, now=NOW)
-        with override("en"):
-            shown = superuser_client.get(self.page("change", plan)).content.decode()
-        assert "One more ¥1,000.00 brings ¥" in shown
-        assert superuser_client.get(reverse("admin:analytics_allocationplan_changelist")).status_code == 200
-
-    def test_before_the_first_night(self, superuser_client: Client) -> None:
-        shown = superuser_client.get(self.page("change", make_plan(NOW, budget=30_00)))
-        assert "Nothing has been decided yet." in shown.content.decode()
-
-    def test_a_dry_run_shows_and_writes_nothing(self, superuser_client: Client, crowd: list[User]) -> None:
-        plan = make_plan(NOW, budget=30_00)
-        shown = superuser_client.get(self.page("try_last_month", plan))
-        assert shown.status_code == 200
-        assert "In hindsight" in shown.content.decode()
-        assert not Run.objects.exists()
-        refused = superuser_client.get(self.page("try_last_month", make_plan(NOW)))
-        assert str(RunReason.NO_BUDGET.label) in refused.content.decode()
-
-    def test_deciding_now_needs_a_post(self, superuser_client: Client, crowd: list[User]) -> None:
-        plan = make_plan(NOW, budget=30_00)
-        assert superuser_client.get(self.page("run_now", plan)).status_code == 200
-        assert not Run.objects.exists()
-        superuser_client.post(self.page("run_now", plan), {"_form_submitted": "on"})
-        assert Run.objects.count() == 1

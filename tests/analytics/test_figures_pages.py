@@ -20,10 +20,12 @@ from analytics.models import FairnessSnapshot
 from analytics.selectors.metrics.cut import Cut
 from analytics.selectors.metrics.fairness import groups, spread
 from analytics.selectors.metrics.funnel import funnel
-from analytics.selectors.metrics.incremental import IncrementalProfit
+from analytics.selectors.metrics.incremental import IncrementalProfit, campaign_incremental_profit
 from analytics.selectors.metrics.money import revenue
 from analytics.selectors.metrics.totals import totals
+from campaigns.assignment import HOLDOUT, TREATED
 from campaigns.models import Campaign, CampaignCoupon
+from campaigns.services.exposures import exposures_log
 from coupons.enums import ClaimState
 from coupons.models import Claim, ClaimRating, Coupon
 from tests import factories
@@ -252,6 +254,21 @@ class TestTheReport:
         Claim.objects.filter(pk=claim.pk).update(expires_at=in_june(44))
 
         assert "July 14, 2026" in open_page(analyst, reverse("figures:report", args=[campaign.pk]))
+
+    def test_counts_no_order_after_its_last_day(self, analyst: Client, campaign: Campaign) -> None:
+        people = [factories.make_shopper() for _number in range(4)]
+        arms = [(person.pk, arm) for person, arm in zip(people, (TREATED, TREATED, HOLDOUT, HOLDOUT), strict=True)]
+        exposures_log(experiment=campaign.experiment, arms=arms, now=in_june(5))
+        make_order(people[0], in_june(6), subtotal=80_00)
+        make_order(people[0], in_june(80), subtotal=900_00)
+        inside, all_of_them = (
+            words.profit(campaign_incremental_profit(campaign=campaign, until=in_june(day))) for day in (79, 81)
+        )
+
+        page = open_page(analyst, reverse("figures:report", args=[campaign.pk]))
+
+        assert inside in page
+        assert all_of_them not in page
 
     def test_is_linked_from_its_campaign(self, analyst: Client, campaign: Campaign) -> None:
         page = open_page(analyst, reverse("admin:campaigns_campaign_change", args=[campaign.pk]))

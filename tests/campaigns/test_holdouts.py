@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -11,15 +12,17 @@ from campaigns.assignment import HOLDOUT, TREATED, holdout_arm_of
 from campaigns.errors import HoldoutTooLate
 from campaigns.models import Campaign, CampaignCoupon, Exposure
 from campaigns.selectors.audience import campaign_audience
+from campaigns.services import exposures
 from campaigns.services.audience_exposures import audiences_expose
 from campaigns.services.campaigns import campaign_publish
 from campaigns.services.exposures import exposures_log
 from campaigns.services.grants import grant_create, grant_run, grant_start
 from campaigns.services.holdouts import USUAL_PERCENT, campaign_hold_out_later
 from config.kernel.lots import border_of
-from coupons.enums import AudienceKind, CouponState, Handout
+from coupons.enums import AudienceKind, ClaimChannel, CouponState, Handout
 from coupons.holdouts import is_held_out
 from coupons.models import Coupon
+from coupons.services.claims import claim_create
 from tests import factories
 from tests.campaigns.makers import make_campaign
 from tests.factories import NOW
@@ -166,6 +169,24 @@ class TestReaching:
 
         assert campaign.experiment == before
 
+    def test_both_arms_are_exposed_by_one_rule(self, marketer: User) -> None:
+        coupon = draft(**TARGETED, limit_per_shopper=1)
+        publish(make_campaign(coupon, holdout_percent=40), marketer)
+        coupon.refresh_from_db()
+        crowd = crowd_of(40)
+        treated = [shopper for shopper in crowd if not is_held_out(coupon, shopper.pk)]
+        # Refused, for they have it already; of whoever is held out nobody can.
+        for shopper in treated[:5]:
+            claim_create(shopper=shopper, coupon=coupon, channel=ClaimChannel.WEB, now=NOW)
+        grant = grant_create(coupon=coupon, audience=AudienceKind.EVERYONE, actor=None, now=NOW)
+        grant_start(grant=grant, actor=None, now=NOW)
+        grant_run(grant_id=grant.pk, clock=lambda: NOW)
+        grant.refresh_from_db()
+        assert grant.granted == len(treated) - 5
+        arms = dict(Exposure.objects.values_list("shopper", "arm"))
+        assert set(arms) == {shopper.pk for shopper in crowd}
+        assert sum(arm == TREATED for arm in arms.values()) == len(treated)
+
     def test_a_campaigns_audience_is_without_the_holdout(self, marketer: User) -> None:
         coupon = draft(**TARGETED)
         campaign = publish(make_campaign(coupon, holdout_percent=50), marketer)
@@ -186,3 +207,18 @@ class TestExposures:
         assert sorted(
             Exposure.objects.filter(experiment="e").values_list("shopper", "arm", "first_exposed_at")
         ) == sorted([(shopper.pk, "a", NOW), (outsider.pk, "b", NOW + timedelta(days=1))])
+
+    def test_many_come_in_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(exposures, "BATCH", 7)
+        crowd = crowd_of(20)
+        pulled = []
+
+        def arms() -> Iterator[tuple[int, str]]:
+            for number, shopper in enumerate(crowd):
+                pulled.append((number, Exposure.objects.count()))
+                yield shopper.pk, "a"
+
+        exposures_log(experiment="e", arms=arms(), now=NOW)
+        assert Exposure.objects.count() == 20
+        # A part is stored before the next is read.
+        assert [stored for number, stored in pulled if number % 7 == 0] == [0, 7, 14]

@@ -84,6 +84,7 @@ def _figures(campaign: Campaign, cut: Cut, now: datetime) -> list[tuple[str, str
     """Returns name, value and definition of each figure."""
     total, money = totals(cut), revenue(cut)
     known_until = min(now, end_of_shop_day(days_with_data(now=now).last))
+    ends = min(known_until, end_of_shop_day(cut.period.last))
     again = repurchase(cut, known_until=known_until)
     days = {"days": WITHIN.days}
     return [
@@ -131,7 +132,7 @@ def _figures(campaign: Campaign, cut: Cut, now: datetime) -> list[tuple[str, str
         ),
         (
             _("Incremental profit"),
-            words.profit(campaign_incremental_profit(campaign=campaign, until=known_until)),
+            words.profit(campaign_incremental_profit(campaign=campaign, until=ends)),
             _("Profit of shoppers who could get the coupons beside that of shoppers held out by lot."),
         ),
     ]

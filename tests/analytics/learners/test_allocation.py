@@ -234,6 +234,7 @@ def test_nobody_gets_nothing() -> None:
         {"budget": float("nan")},
         {"budget": float("inf")},
         {"excluded": np.zeros(2, dtype=bool)},
+        {"floors": {0: 0.5}, "segments": np.zeros(1, dtype=int), "served": np.zeros(2, dtype=bool)},
         {"floors": {0: 0.5}},
         {"floors": {0: 1.5}, "segments": np.zeros(1, dtype=int)},
     ],
@@ -241,3 +242,25 @@ def test_nobody_gets_nothing() -> None:
 def test_what_makes_no_sense_is_refused(broken: dict) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  # many reasons
         allocate(**{"values": np.ones((1, 1)), "costs": np.ones((1, 1)), "budget": 1.0, **broken})
+
+
+def test_who_was_served_counts_towards_a_floor() -> None:
+    values, costs = np.array([[5.0], [4.0], [3.0], [-np.inf]]), np.ones((4, 1))
+    floors, segments = {0: 0.5}, np.zeros(4, dtype=int)
+
+    # Half of the three who may get something are two; of four, one of whom was served, one more is enough.
+    assert (allocate(-costs, costs, 9.0, segments=segments, floors=floors).choice >= 0).sum() == 2
+    served = np.array([False, False, False, True])
+    one = allocate(np.where(np.isfinite(values), -1.0, values), costs, 9.0, segments=segments, floors=floors)
+    less = allocate(
+        np.where(np.isfinite(values), -1.0, values), costs, 9.0, segments=segments, floors=floors, served=served
+    )
+    assert ((one.choice >= 0).sum(), (less.choice >= 0).sum()) == (2, 1)
+    # Whoever was served and can get more does not fill the floor twice.
+    again = allocate(-costs, costs, 9.0, segments=segments, floors=floors, served=np.array([True, True, False, False]))
+    assert (again.choice >= 0).sum() == 0
+    # Who is excluded counts neither way.
+    excluded = np.array([True, False, False, False])
+    assert (
+        allocate(-costs, costs, 9.0, segments=segments, floors=floors, served=excluded, excluded=excluded).choice >= 0
+    ).sum() == 2

@@ -11,6 +11,7 @@ from analytics.learners.expected_value import (
     History,
     Terms,
     chance_to_buy,
+    cost_of_claims,
     expect,
     with_effect,
 )
@@ -90,10 +91,24 @@ def test_strange_histories_stay_in_bounds() -> None:
     assert (expected.costs >= 0).all()
 
 
-def test_an_effect_counts_only_what_the_coupon_causes() -> None:
-    expected = expect(history(purchases=[10.0] * 4), [Terms(amount_off=5)], days=10, margin=0.3)
+def test_an_effect_counts_only_what_the_offer_causes() -> None:
+    known = history(purchases=[10.0] * 4 + [0.0], money=[1000.0] * 3 + [3000.0, 0.0])
+    expected = expect(known, [Terms(amount_off=5), Terms(minimum_spend=90, amount_off=9)], days=10, margin=0.3)
 
-    caused = with_effect(expected, np.array([0.0, -0.2, expected.buys[2] / 4, 5.0]))
+    caused = with_effect(expected, np.array([0.0, -0.2, 0.04, 5.0, 0.5]), history=known, margin=0.3)
 
-    assert caused.values[:, 0] / expected.values[:, 0] == pytest.approx([0, 0, 0.25, 1])
+    # Of baskets of 100 and 300 the margin, times what the offer adds; who never uses a coupon is in the effect already.
+    assert caused.values[:, 0] == pytest.approx([0, 0, 0.04 * 0.3 * 100, 0.3 * 300, 0])
+    assert np.array_equal(caused.values[:, 1], caused.values[:, 0])
     assert np.array_equal(caused.costs, expected.costs)
+
+
+def test_held_claims_cost_what_they_were_expected_to() -> None:
+    known = history(claims=[0.0, 30.0, 10.0], redemptions=[0.0, 20.0, 0.0])
+    terms = Terms(minimum_spend=50, amount_off=20)
+    expected = expect(known, [terms], days=10, margin=0.3).costs[:, 0]
+
+    places = np.array([2, 0, 2])
+    assert cost_of_claims(known, terms, places=places, days=np.full(3, 10.0)) == pytest.approx(expected[places].sum())
+    # One that can hardly be used any more costs hardly anything.
+    assert cost_of_claims(known, terms, places=places[:1], days=np.zeros(1)) == 0
