@@ -161,7 +161,7 @@ class TestOutcomes:
 class TestANight:
     def test_draws_more_of_what_earns_more(self) -> None:
         group = make_group(None, None, None)
-        make_log(group, means=[0.1, 0.3, 0.1])
+        make_log(group, means=[0.1, 0.3, 0.1], each=900)
         run = run_bandit(now=NOW)
 
         assert run.state == RunState.PUBLISHED
@@ -171,7 +171,7 @@ class TestANight:
         assert group.policy == version.pk
         (figures,) = run.metrics["estimates"]
         # The newer half judges what was learned from the older one.
-        assert figures["decisions"] == 450
+        assert figures["decisions"] == 1350
         # It would have earned about .28 where the equal shares earned about .17.
         assert figures["doubly_robust"][0] == pytest.approx(0.28, abs=0.03)
         assert figures["gain"][1] > 0
@@ -341,12 +341,15 @@ class TestTheWayBack:
 
     def test_compares_only_groups_that_both_served(self) -> None:
         group = make_group(None, None)
-        self.two_models(group)
-        self.reign(group, [0.4, 0.5], NOW + REIGNS_FOR + DAY)
-        other = make_group(None, None, key="dear")
+        self.reign(group, [0.3, 0.4], NOW - DAY)
+        run_bandit(now=NOW)
         # A group that earns nothing, and came after the model before.
-        VariantGroup.objects.filter(pk=other.pk).update(policy=VariantGroup.objects.get(pk=group.pk).policy)
-        self.reign(other, [0.0, 0.0], NOW + REIGNS_FOR + DAY, each=5 * FEWEST_TO_JUDGE)
+        other = make_group(0.5, 0.5, key="dear")
+        self.reign(group, [0.4, 0.5], NOW + DAY)
+        run_bandit(now=NOW + REIGNS_FOR)
+        for each in (group, other):
+            self.reign(each, [0.4, 0.5] if each == group else [0.0, 0.0], NOW + REIGNS_FOR + DAY)
+        assert other.policy == group.policy == ModelVersion.objects.latest("pk").pk
         run = run_bandit(now=NOW + 2 * REIGNS_FOR)
 
         assert run.reason != RunReason.ROLLED_BACK
