@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from analytics.enums import Job, PromotionKind, RunReason, RunState, WindowEnd
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.measuring import Stopwatch, peak_memory
-from analytics.learners.bandit import FLOOR, HALF_LIFE_NIGHTS, BetaArms, thompson_shares
-from analytics.learners.off_policy import Estimate, OffPolicy, lies_below, mean_interval, off_policy
+from analytics.learners.bandit import FLOOR, HALF_LIFE_NIGHTS, fresh, hold_back, learn, thompson_shares
+from analytics.learners.off_policy import Estimate, OffPolicy, lies_below, off_policy, standardised_interval
 from analytics.learners.reward import rewards
 from analytics.models import ModelPromotion, ModelVersion, Run
 from analytics.selectors.decisions import DecisionLog, Outcome, decision_log, outcomes_due
 from analytics.selectors.windows import Window
-from analytics.services.registry import Learned, champion, model_promote, model_roll_back, model_save
+from analytics.services.registry import Learned, champion, model_load, model_promote, model_roll_back, model_save
 from analytics.services.runs import run_finish, run_start, runs_mark_interrupted
 from campaigns.models import DecisionReward, VariantGroup
 from campaigns.services.variants import decision_rewards_write, variant_shares_publish
@@ -29,8 +29,14 @@ from campaigns.services.variants import decision_rewards_write, variant_shares_p
 LOG_LASTS = timedelta(days=120)
 # A model is judged by its own decisions, and not before there are so many of each.
 FEWEST_TO_JUDGE = 200
+# Of which so many in each group that is compared, or its interval means nothing.
+FEWEST_IN_GROUP = 30
 # Time for a week of decisions, and for the week in which each of them earns.
 REIGNS_FOR = timedelta(days=14)
+# New shares are judged by the newer half of the decisions, but no more than these: the rest is better learned from.
+MOST_TO_JUDGE_BY = 2000
+# Equal shares, of groups that no model knows.
+EQUAL_SHARES = 0
 
 Shares = Mapping[int, float]
 
@@ -54,10 +60,11 @@ class Proposal:
 def run_bandit(*, now: datetime) -> Run:
     """Measures decisions whose time is over, and publishes how often each variant is drawn from now on.
 
-    First the model in use answers for itself: if the interval of what its own decisions earned lies wholly below that
-    of the model before, that one comes back, and nothing new is promoted tonight. Otherwise, once it has been in use
-    long enough to have been judged, each group's new shares pass an off-policy gate; a group that fails it keeps what
-    it has. Running it again on the same data changes nothing but the run's own row.
+    First the shares of the champion are brought into force where they are not: someone may have chosen another one.
+    Then, once it has been in use long enough, it answers for itself: if the interval of what its own decisions earned
+    lies wholly below that of what was in use before, that comes back, and nothing new is promoted for as long again.
+    Otherwise each group's new shares pass an off-policy gate; a group that fails it keeps what it has. Running it
+    again on the same data changes nothing but the run's own row.
 
     Raises:
         RunInProgress: another one has not finished.
@@ -113,83 +120,141 @@ def _rewarded(outcomes: list[Outcome], now: datetime) -> list[DecisionReward]:
 
 def _decide(run: Run, now: datetime) -> tuple[RunState, str, dict[str, Any]]:
     groups = list(VariantGroup.objects.filter(is_active=True).order_by("pk"))
-    logs = {group.pk: decision_log(group=group, as_of=now, lasts=LOG_LASTS) for group in groups}
     reigning = champion(Job.BANDIT)
-    comparison = _comparison(reigning, list(logs.values()))
-    if comparison is not None and lies_below(*comparison):
-        promotion = model_roll_back(job=Job.BANDIT, reason=_in_words(*comparison), now=now)
-        _publish_all(groups, promotion.model, champion(Job.BANDIT))
+    if reigning is not None:
+        _bring_into_force(groups, reigning)
+    logs = {group.pk: decision_log(group=group, as_of=now, lasts=LOG_LASTS) for group in groups}
+    may_change = _may_change(now)
+    comparison = _comparison(reigning, groups, logs) if reigning is not None and may_change else None
+    if reigning is not None and comparison is not None and lies_below(*comparison):
+        _bring_into_force(groups, _return_to_former(run, reigning, _in_words(*comparison), now))
         return RunState.SKIPPED, RunReason.ROLLED_BACK, {"groups": len(groups), **_interval_metrics(comparison)}
-    proposals = [_proposal(group, logs[group.pk]) for group in groups if len(logs[group.pk].rewards)]
+    proposals = [_proposal(group, logs[group.pk]) for group in groups if len(logs[group.pk])]
     proposals = [proposal for proposal in proposals if len(proposal.shares) > 1]
     figures = {"groups": len(groups), "estimates": [_estimate_figures(proposal) for proposal in proposals]}
     live = [proposal for proposal in proposals if proposal.may_go_live]
     if not live:
         return RunState.SKIPPED, RunReason.WORSE if proposals else RunReason.NO_DECISIONS, figures
-    if reigning is not None and _is_unjudged(reigning, now):
+    if not may_change or _own_decisions(reigning, logs) < FEWEST_TO_JUDGE:
         return RunState.SKIPPED, RunReason.TOO_SOON, figures
     # A group that fails keeps its shares, as part of the new model: a roll back then knows what all groups had.
     shares = {group.pk: _shares_in_force(group) for group in groups}
     shares |= {proposal.group.pk: proposal.shares for proposal in live}
     version = _save(run, shares, figures, now)
     model_promote(version=version, reason=f"{len(live)} of {len(proposals)} groups passed the off-policy gate", now=now)
-    for group in groups:
-        variant_shares_publish(group=group, shares=shares[group.pk], policy=version.pk)
+    _bring_into_force(groups, model_load(version))
     return RunState.PUBLISHED, "", figures
 
 
 def _proposal(group: VariantGroup, log: DecisionLog) -> Proposal:
+    """Learns from the older decisions, as they were worth when the newer ones began, and judges by the newer ones."""
     coupon_ids = list(group.arms.order_by("pk").values_list("coupon_id", flat=True))
-    weights = 0.5 ** (log.ages_days / HALF_LIFE_NIGHTS)
-    won = np.array([(weights * log.rewards)[log.coupon_ids == coupon_id].sum() for coupon_id in coupon_ids])
-    seen = np.array([weights[log.coupon_ids == coupon_id].sum() for coupon_id in coupon_ids])
-    arms = BetaArms(alpha=1 + won, beta=1 + seen - won)
     if not coupon_ids:
         return Proposal(group, {}, None)
-    floor = min(FLOOR, 1 / len(coupon_ids))
-    shares = dict(zip(coupon_ids, thompson_shares(arms, floor=floor).tolist(), strict=True))
-    means = dict(zip(coupon_ids, arms.means.tolist(), strict=True))
-    return Proposal(group, shares, _estimate(log, shares, means))
-
-
-def _estimate(log: DecisionLog, shares: Shares, means: Mapping[int, float]) -> OffPolicy | None:
     # A coupon that has left the group since is drawn by nobody any more.
-    known = np.isin(log.coupon_ids, list(shares))
-    if not known.any():
-        return None
-    drawn = log.coupon_ids[known].tolist()
+    known = np.isin(log.coupon_ids, coupon_ids)
+    split = len(log) - min(len(log) // 2, MOST_TO_JUDGE_BY)
+    older = log.part(slice(0, split)).part(known[:split])
+    places = {coupon_id: place for place, coupon_id in enumerate(coupon_ids)}
+    drawn = np.array([places[coupon_id] for coupon_id in older.coupon_ids.tolist()], dtype=np.int64)
+    ages = older.ages_days - log.ages_days[split - 1]
+    arms = learn(fresh(len(coupon_ids)), drawn=drawn, rewards=older.rewards, ages_days=ages)
+    learned = thompson_shares(arms, floor=min(FLOOR, 1 / len(coupon_ids)))
+    held = hold_back(learned, unseen=np.bincount(drawn, minlength=len(coupon_ids)) == 0)
+    shares = dict(zip(coupon_ids, held.tolist(), strict=True))
+    means = dict(zip(coupon_ids, arms.means.tolist(), strict=True))
+    newer = _as_among(log, known).part(slice(split, None)).part(known[split:])
+    return Proposal(group, shares, _estimate(newer, shares, means) if len(newer) else None)
+
+
+def _as_among(log: DecisionLog, known: NDArray[np.bool_]) -> DecisionLog:
+    """Returns the log with the chances that known arms would have had without the others.
+
+    What all of them together had is not logged, only what the drawn one had: the part of the same model's decisions
+    that they were drawn in stands for it.
+    """
+    chances = log.propensities.copy()
+    for policy in np.unique(log.policies[known]):
+        rows = log.policies == policy
+        chances[rows] = np.minimum(chances[rows] / known[rows].mean(), 1)
+    return replace(log, propensities=chances)
+
+
+def _estimate(log: DecisionLog, shares: Shares, means: Mapping[int, float]) -> OffPolicy:
+    drawn = log.coupon_ids.tolist()
     expected = sum(share * means[coupon_id] for coupon_id, share in shares.items())
     return off_policy(
-        rewards=log.rewards[known],
-        propensities=log.propensities[known],
+        rewards=log.rewards,
+        propensities=log.propensities,
         target=np.array([shares[coupon_id] for coupon_id in drawn]),
         expected_drawn=np.array([means[coupon_id] for coupon_id in drawn]),
         expected_target=np.full(len(drawn), expected),
     )
 
 
-def _comparison(reigning: Learned | None, logs: list[DecisionLog]) -> tuple[Estimate, Estimate] | None:
-    """Returns what the model in use and the one before earned by their own decisions; None while it is too early."""
-    if reigning is None:
-        return None
+def _may_change(now: datetime) -> bool:
+    """Returns whether the last change of champion, whoever made it and whichever way, had the time to show."""
+    last = ModelPromotion.objects.filter(job=Job.BANDIT).order_by("-pk").first()
+    return last is None or now - last.at >= REIGNS_FOR
+
+
+def _former(reigning: Learned) -> ModelVersion | None:
+    """Returns the model before; None when shares were equal before."""
     crowned = ModelPromotion.objects.filter(model=reigning.version, kind=PromotionKind.PROMOTED).order_by("-pk").first()
-    if crowned is None or crowned.before_id is None:
-        return None
-    policies = np.concatenate([log.policies for log in logs]) if logs else np.zeros(0)
-    earned = np.concatenate([log.rewards for log in logs]) if logs else np.zeros(0)
-    own, former = earned[policies == reigning.version.pk], earned[policies == crowned.before_id]
-    if min(len(own), len(former)) < FEWEST_TO_JUDGE:
-        return None
-    return mean_interval(own), mean_interval(former)
+    return crowned.before if crowned is not None else None
 
 
-def _publish_all(groups: list[VariantGroup], version: ModelVersion, learned: Learned | None) -> None:
-    if learned is None:
-        return
+def _comparison(
+    reigning: Learned, groups: list[VariantGroup], logs: Mapping[int, DecisionLog]
+) -> tuple[Estimate, Estimate] | None:
+    """Returns what the model in use and the one before earned by their own decisions; None while it is too early.
+
+    Only groups that both served are compared, and both means weigh them alike: a group with dear coupons that one of
+    them served more often would decide otherwise.
+    """
+    before = _former(reigning)
+    former = model_load(before) if before is not None else None
+    own_parts, former_parts = [], []
     for group in groups:
-        shares = _shares_in(learned, group)
-        if shares:
-            variant_shares_publish(group=group, shares=shares, policy=version.pk)
+        log, now_by, then_by = logs[group.pk], _policy_in(reigning, group), _policy_in(former, group)
+        own, earlier = log.rewards[log.policies == now_by], log.rewards[log.policies == then_by]
+        if now_by != then_by and min(len(own), len(earlier)) >= FEWEST_IN_GROUP:
+            own_parts.append(own)
+            former_parts.append(earlier)
+    if min(sum(map(len, own_parts)), sum(map(len, former_parts))) < FEWEST_TO_JUDGE:
+        return None
+    sizes = np.array([len(part) for part in own_parts], dtype=np.float64)
+    weights = sizes / sizes.sum()
+    return standardised_interval(own_parts, weights=weights), standardised_interval(former_parts, weights=weights)
+
+
+def _own_decisions(reigning: Learned | None, logs: Mapping[int, DecisionLog]) -> int:
+    """Returns how many measured decisions there are of the model in use, or of equal shares where it is none."""
+    knows_any = reigning is not None and len(reigning.arrays["group"])
+    policy = reigning.version.pk if reigning is not None and knows_any else EQUAL_SHARES
+    return sum(int((log.policies == policy).sum()) for log in logs.values())
+
+
+def _return_to_former(run: Run, reigning: Learned, reason: str, now: datetime) -> Learned:
+    if _former(reigning) is not None:
+        return model_load(model_roll_back(job=Job.BANDIT, reason=reason, now=now).model)
+    # Before the first model shares were equal: as a model that knows no group these can be in use, and be left again.
+    version = _save(run, {}, {}, now)
+    model_promote(version=version, reason=reason, now=now)
+    return model_load(version)
+
+
+def _bring_into_force(groups: list[VariantGroup], learned: Learned) -> None:
+    """Publishes a model's shares in each group that has others; one that the model does not know has equal ones."""
+    for group in groups:
+        policy = _policy_in(learned, group)
+        if group.policy != policy:
+            variant_shares_publish(group=group, shares=_shares_in(learned, group), policy=policy)
+
+
+def _policy_in(learned: Learned | None, group: VariantGroup) -> int:
+    """Returns the number under which a group's decisions are logged while a model is in use."""
+    return learned.version.pk if learned is not None and _shares_in(learned, group) else EQUAL_SHARES
 
 
 def _shares_in(learned: Learned, group: VariantGroup) -> dict[int, float]:
@@ -201,12 +266,6 @@ def _shares_in(learned: Learned, group: VariantGroup) -> dict[int, float]:
 def _shares_in_force(group: VariantGroup) -> dict[int, float]:
     known = group.arms.exclude(share=None).order_by("pk").values_list("coupon_id", "share")
     return {coupon_id: share for coupon_id, share in known if share is not None}
-
-
-def _is_unjudged(reigning: Learned, now: datetime) -> bool:
-    """Returns whether the model in use has not had the time to be compared with the one before."""
-    crowned = ModelPromotion.objects.filter(model=reigning.version).order_by("-pk").first()
-    return crowned is not None and now - crowned.at < REIGNS_FOR
 
 
 def _save(run: Run, shares: Mapping[int, Shares], figures: dict[str, Any], now: datetime) -> ModelVersion:

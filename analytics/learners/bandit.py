@@ -41,11 +41,12 @@ def fresh(arms: int) -> BetaArms:
     return BetaArms(alpha=np.ones(arms), beta=np.ones(arms))
 
 
-def learn(arms: BetaArms, *, drawn: NDArray[np.int64], rewards: Matrix) -> BetaArms:
+def learn(arms: BetaArms, *, drawn: NDArray[np.int64], rewards: Matrix, ages_days: Matrix) -> BetaArms:
     """Returns the posteriors after more rewards; a reward between 0 and 1 counts as that part of a success.
 
     Args:
         drawn: the arm of each decision.
+        ages_days: how long ago each decision was made; evidence counts half after `HALF_LIFE_NIGHTS`.
 
     Raises:
         ValueError: a reward lies outside [0, 1].
@@ -53,15 +54,10 @@ def learn(arms: BetaArms, *, drawn: NDArray[np.int64], rewards: Matrix) -> BetaA
     if len(rewards) and not ((rewards >= 0) & (rewards <= 1)).all():
         raise ValueError("rewards lie between 0 and 1")
     count = len(arms.alpha)
-    won = np.bincount(drawn, weights=rewards, minlength=count)
-    seen = np.bincount(drawn, minlength=count)
+    weights = 0.5 ** (ages_days / HALF_LIFE_NIGHTS)
+    won = np.bincount(drawn, weights=weights * rewards, minlength=count)
+    seen = np.bincount(drawn, weights=weights, minlength=count)
     return BetaArms(alpha=arms.alpha + won, beta=arms.beta + seen - won)
-
-
-def forget(arms: BetaArms, *, nights: float, half_life: float = HALF_LIFE_NIGHTS) -> BetaArms:
-    """Returns the posteriors as they are worth after so many nights, on their way back to `fresh`."""
-    kept = 0.5 ** (nights / half_life)
-    return BetaArms(alpha=1 + (arms.alpha - 1) * kept, beta=1 + (arms.beta - 1) * kept)
 
 
 def thompson_shares(arms: BetaArms, *, floor: float = FLOOR) -> Matrix:
@@ -87,62 +83,17 @@ def thompson_shares(arms: BetaArms, *, floor: float = FLOOR) -> Matrix:
     return shares
 
 
-@dataclass(frozen=True, slots=True)
-class LinearArms:
-    """Linear-Gaussian posteriors by context (Agrawal and Goyal, 2013); `precision` is one matrix an arm."""
+def hold_back(shares: Matrix, *, unseen: NDArray[np.bool_]) -> Matrix:
+    """Returns the shares with no more than an equal one for arms of which nothing is known.
 
-    precision: NDArray[np.float64]
-    moment: Matrix
-    noise: float
-
-    def learn(self, contexts: Matrix, drawn: NDArray[np.int64], rewards: Matrix) -> LinearArms:
-        """Returns the posteriors after more rewards; one row of `contexts` a decision."""
-        precision, moment = self.precision.copy(), self.moment.copy()
-        for arm in range(len(moment)):
-            seen = contexts[drawn == arm]
-            precision[arm] += seen.T @ seen
-            moment[arm] += seen.T @ rewards[drawn == arm]
-        return LinearArms(precision=precision, moment=moment, noise=self.noise)
-
-    def shares(self, contexts: Matrix, *, seed: int, draws: int = 2000, floor: float = FLOOR) -> Matrix:
-        """Returns how often each arm is to be drawn in each context, by so many draws of the posterior.
-
-        These shares are the policy itself, so they are exact propensities however few the draws.
-
-        Returns:
-            one row a context, one column an arm.
-
-        Raises:
-            ValueError: the floors exceed 1, or are negative.
-        """
-        count = len(self.moment)
-        if floor < 0 or floor * count > 1:
-            raise ValueError("floors of all arms together exceed 1, or are negative")
-        random = np.random.default_rng(seed)
-        values = np.empty((count, draws, len(contexts)))
-        for arm in range(count):
-            covariance = np.linalg.inv(self.precision[arm])
-            sampled = random.multivariate_normal(
-                covariance @ self.moment[arm], self.noise**2 * covariance, size=draws, method="cholesky"
-            )
-            values[arm] = sampled @ contexts.T
-        best = values.argmax(axis=0)
-        wins = np.stack([(best == arm).mean(axis=0) for arm in range(count)], axis=1)
-        shares: Matrix = floor + (1 - floor * count) * wins
-        return shares
-
-
-def fresh_linear(arms: int, width: int, *, noise: float = 0.5, ridge: float = 1.0) -> LinearArms:
-    """Returns linear arms of which nothing is known.
-
-    Args:
-        width: of a context, its constant 1 included.
-        noise: standard deviation of a reward around its mean.
-        ridge: how strongly the weights are held to zero.
+    Where all other arms earn little, "may be anything" is likely the best, and would take nearly all shoppers at once.
+    What such an arm gives up goes to the others, in proportion to what they have.
     """
-    return LinearArms(
-        precision=np.tile(ridge * np.eye(width), (arms, 1, 1)), moment=np.zeros((arms, width)), noise=noise
-    )
+    if unseen.all() or not unseen.any():
+        return shares
+    held: Matrix = np.where(unseen, np.minimum(shares, 1 / len(shares)), shares)
+    held[~unseen] *= (1 - held[unseen].sum()) / held[~unseen].sum()
+    return held
 
 
 def _grid(arms: BetaArms) -> Matrix:

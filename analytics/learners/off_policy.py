@@ -7,6 +7,7 @@ and Li, 2011), each with a normal interval.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,6 +107,19 @@ def mean_interval(rewards: Matrix, *, level: float = LEVEL) -> Estimate:
     if not len(rewards):
         return Estimate(value=math.nan, low=-math.inf, high=math.inf)
     return _mean(rewards, float(norm.ppf((1 + level) / 2)))
+
+
+def standardised_interval(strata: Sequence[Matrix], *, weights: Matrix) -> Estimate:
+    """Returns the mean that rewards have when each stratum counts by its weight, whatever its number of rewards.
+
+    Args:
+        strata: the rewards of each stratum.
+        weights: of each stratum; they sum to 1.
+    """
+    means = [mean_interval(rewards) for rewards in strata]
+    value = float(sum(weight * mean.value for weight, mean in zip(weights, means, strict=True)))
+    reach = math.hypot(*(weight * (mean.high - mean.value) for weight, mean in zip(weights, means, strict=True)))
+    return Estimate(value=value, low=value - reach, high=value + reach)
 
 
 def lies_below(one: Estimate, other: Estimate) -> bool:

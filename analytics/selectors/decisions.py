@@ -50,12 +50,25 @@ class DecisionLog:
     rewards: Matrix
     ages_days: Matrix
 
+    def __len__(self) -> int:
+        return len(self.rewards)
+
+    def part(self, rows: slice | NDArray[np.bool_]) -> DecisionLog:
+        """Returns some of the rows."""
+        return DecisionLog(
+            coupon_ids=self.coupon_ids[rows],
+            propensities=self.propensities[rows],
+            policies=self.policies[rows],
+            rewards=self.rewards[rows],
+            ages_days=self.ages_days[rows],
+        )
+
 
 def outcomes_due(*, as_of: datetime) -> Iterator[list[Outcome]]:
-    """Yields, in chunks, what came of decisions whose time is over and that have not been measured.
+    """Yields, in chunks, what came of decisions that are `OUTCOME_LASTS` old and have not been measured.
 
-    A decision's time ends after `OUTCOME_LASTS`, or when the same shopper is led anew by the same group: nothing counts
-    twice. Nothing that happened at `as_of` or later is looked at.
+    What happens after the same shopper was led anew by the same group counts for the newer decision alone: nothing
+    counts twice. Nothing that happened at `as_of` or later is looked at.
     """
     again = Decision.objects.filter(
         group=OuterRef("group"), shopper=OuterRef("shopper"), decided_at__gt=OuterRef("decided_at")

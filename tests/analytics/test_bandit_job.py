@@ -13,7 +13,8 @@ from analytics.enums import Job, ModelState, RunReason, RunState
 from analytics.jobs.bandit import FEWEST_TO_JUDGE, REIGNS_FOR, run_bandit
 from analytics.models import ModelPromotion, ModelVersion, Run
 from analytics.selectors.decisions import Outcome, outcomes_due
-from campaigns.models import Decision, DecisionReward, VariantGroup
+from analytics.services.registry import model_load, model_promote, model_roll_back
+from campaigns.models import Decision, DecisionReward, VariantArm, VariantGroup
 from config.kernel.clock import shop_date
 from coupons.models import Order
 from tests import factories
@@ -60,19 +61,19 @@ def due(at: datetime = NOW) -> list[Outcome]:
 def make_log(
     group: VariantGroup, *, means: list[float], each: int = 300, at: datetime = NOW - DAY, seed: int = 1
 ) -> None:
-    """Measured decisions: so many of each arm, with rewards of 0 and 1 around these means."""
+    """Measured decisions: so many of each arm in turn, with rewards of 0 and 1 around these means."""
     random = np.random.default_rng(seed)
     shoppers = User.objects.bulk_create(
         User(username=f"led-{group.pk}-{at.timestamp()}-{number}", joined_at=at) for number in range(each * len(means))
     )
     arms = [arm.coupon for arm in group.arms.order_by("pk")]
     decisions = Decision.objects.bulk_create(
-        Decision(group=group, shopper=shopper, coupon=arms[number // each], propensity=1 / len(means),
+        Decision(group=group, shopper=shopper, coupon=arms[number % len(means)], propensity=1 / len(means),
                  policy=group.policy, day=shop_date(at), decided_at=at)
         for number, shopper in enumerate(shoppers)
     )  # fmt: skip
     DecisionReward.objects.bulk_create(
-        DecisionReward(decision=decision, reward=float(random.random() < means[number // each]), clicked=True,
+        DecisionReward(decision=decision, reward=float(random.random() < means[number % len(means)]), clicked=True,
                        redeemed=False, measured_at=at)
         for number, decision in enumerate(decisions)
     )  # fmt: skip
@@ -160,7 +161,7 @@ class TestOutcomes:
 class TestANight:
     def test_draws_more_of_what_earns_more(self) -> None:
         group = make_group(None, None, None)
-        make_log(group, means=[0.1, 0.3, 0.1])
+        make_log(group, means=[0.1, 0.3, 0.1], each=900)
         run = run_bandit(now=NOW)
 
         assert run.state == RunState.PUBLISHED
@@ -169,7 +170,8 @@ class TestANight:
         version = ModelVersion.objects.get(state=ModelState.CHAMPION, job=Job.BANDIT)
         assert group.policy == version.pk
         (figures,) = run.metrics["estimates"]
-        assert figures["decisions"] == 900
+        # The newer half judges what was learned from the older one.
+        assert figures["decisions"] == 1350
         # It would have earned about .28 where the equal shares earned about .17.
         assert figures["doubly_robust"][0] == pytest.approx(0.28, abs=0.03)
         assert figures["gain"][1] > 0
@@ -188,10 +190,43 @@ class TestANight:
         group = make_group(None, None)
         make_log(group, means=[0.1, 0.3])
         run_bandit(now=NOW)
+        group.refresh_from_db()
+        make_log(group, means=[0.1, 0.3], each=FEWEST_TO_JUDGE // 2, at=NOW + DAY)
         run = run_bandit(now=NOW + REIGNS_FOR)
 
         assert run.state == RunState.PUBLISHED
         assert ModelPromotion.objects.filter(job=Job.BANDIT).count() == 2
+
+    @pytest.mark.parametrize("first", [True, False])
+    def test_promotes_nothing_before_enough_decisions_could_judge_what_is_in_use(self, first: bool) -> None:
+        group = make_group(None, None)
+        if not first:
+            make_log(group, means=[0.1, 0.3])
+            run_bandit(now=NOW)
+            group.refresh_from_db()
+        make_log(group, means=[0.1, 0.3], each=FEWEST_TO_JUDGE // 2 - 1, at=NOW + DAY)
+        run = run_bandit(now=NOW + REIGNS_FOR)
+
+        assert (run.state, run.reason) == (RunState.SKIPPED, RunReason.TOO_SOON)
+
+    def test_gives_a_new_arm_no_more_than_an_equal_share(self) -> None:
+        group = make_group(None, None)
+        make_log(group, means=[0.02, 0.02])
+        VariantArm.objects.create(group=group, coupon=factories.make_coupon())
+        run_bandit(now=NOW)
+
+        assert shares(group)[2] == pytest.approx(1 / 3)
+
+    def test_judges_by_the_chances_among_the_arms_that_are_left(self) -> None:
+        group = make_group(None, None, None)
+        make_log(group, means=[0.2, 0.2, 0.2])
+        group.arms.order_by("pk")[2].delete()
+        run = run_bandit(now=NOW)
+
+        # With the logged thirds, halves would seem to earn half as much again.
+        (figures,) = run.metrics["estimates"]
+        assert figures["decisions"] == 300
+        assert figures["ips"][0] == pytest.approx(0.2, abs=0.04)
 
     @pytest.mark.parametrize("arms", [0, 1, 2])
     def test_without_evidence_publishes_nothing(self, arms: int) -> None:
@@ -209,17 +244,17 @@ class TestANight:
     def test_of_a_shop_without_groups_is_skipped(self) -> None:
         assert run_bandit(now=NOW).reason == RunReason.NO_DECISIONS
 
-    def test_knows_nothing_of_what_comes_after(self) -> None:
+    @pytest.mark.parametrize(("at", "is_known"), [(NOW, False), (NOW - HOUR, True)])
+    def test_knows_nothing_of_what_comes_after(self, at: datetime, is_known: bool) -> None:
         group = make_group(None, None)
         make_log(group, means=[0.2, 0.4], at=NOW - DAY)
-        make_log(group, means=[0.9, 0.0], at=NOW, seed=2)
-        run_bandit(now=NOW)
-        seen = shares(group)
-        assert seen[1] == pytest.approx(0.95, abs=0.01)
+        make_log(group, means=[0.9, 0.0], at=at, seed=2)
+        run = run_bandit(now=NOW)
 
-        # Control: a moment later the other arm's luck is known.
-        run_bandit(now=NOW + REIGNS_FOR)
-        assert shares(group)[0] != pytest.approx(seen[0], abs=0.3)
+        # An hour earlier the luck of the other arm is known, and speaks against what was learned before.
+        assert run.reason == (RunReason.WORSE if is_known else "")
+        if not is_known:
+            assert shares(group)[1] == pytest.approx(0.95, abs=0.01)
 
     def test_that_would_have_earned_less_does_not_go_live(self, monkeypatch: pytest.MonkeyPatch) -> None:
         group = make_group(0.5, 0.5)
@@ -239,18 +274,20 @@ class TestTheWayBack:
         group.refresh_from_db()
         make_log(group, means=means, each=each, at=at)
 
-    def test_is_taken_when_the_model_in_use_earns_reliably_less(self) -> None:
-        group = make_group(None, None)
+    def two_models(self, group: VariantGroup) -> tuple[ModelVersion, ModelVersion]:
         self.reign(group, [0.3, 0.4], NOW - DAY)
         run_bandit(now=NOW)
         self.reign(group, [0.4, 0.5], NOW + DAY)
         run_bandit(now=NOW + REIGNS_FOR)
         first, second = ModelVersion.objects.order_by("pk")
-        former = ModelPromotion.objects.get(model=second).before
-        assert former == first
+        assert ModelPromotion.objects.get(model=second).before == first
+        return first, second
 
+    def test_is_taken_when_the_model_in_use_earns_reliably_less(self) -> None:
+        group = make_group(None, None)
+        first, _second = self.two_models(group)
         self.reign(group, [0.05, 0.05], NOW + REIGNS_FOR + DAY)
-        run = run_bandit(now=NOW + REIGNS_FOR + 2 * DAY)
+        run = run_bandit(now=NOW + 2 * REIGNS_FOR)
 
         assert (run.state, run.reason) == (RunState.SKIPPED, RunReason.ROLLED_BACK)
         assert run.metrics["earned"][2] < run.metrics["earned_before"][1]
@@ -259,15 +296,93 @@ class TestTheWayBack:
         assert (first.state, group.policy) == (ModelState.CHAMPION, first.pk)
         assert "those of the model before" in ModelPromotion.objects.filter(kind="rolled_back").get().reason
 
-    @pytest.mark.parametrize(("means", "each"), [([0.4, 0.5], FEWEST_TO_JUDGE), ([0.0, 0.0], 20)])
-    def test_is_not_taken_by_chance_or_too_early(self, means: list[float], each: int) -> None:
+    @pytest.mark.parametrize(
+        ("means", "each", "after"),
+        [
+            ([0.4, 0.5], FEWEST_TO_JUDGE, REIGNS_FOR),
+            ([0.0, 0.0], 20, REIGNS_FOR),
+            ([0.0, 0.0], FEWEST_TO_JUDGE, REIGNS_FOR - HOUR),
+        ],
+    )
+    def test_is_not_taken_by_chance_or_too_early(self, means: list[float], each: int, after: timedelta) -> None:
         group = make_group(None, None)
-        self.reign(group, [0.3, 0.4], NOW - DAY)
-        run_bandit(now=NOW)
-        self.reign(group, [0.4, 0.5], NOW + DAY)
-        run_bandit(now=NOW + REIGNS_FOR)
+        self.two_models(group)
         self.reign(group, means, NOW + REIGNS_FOR + DAY, each=each)
-        run_bandit(now=NOW + REIGNS_FOR + 2 * DAY)
+        run_bandit(now=NOW + REIGNS_FOR + after)
 
         assert not ModelPromotion.objects.filter(kind="rolled_back").exists()
         assert Run.objects.count() == 3
+
+    @pytest.mark.parametrize(("after", "changes"), [(REIGNS_FOR - HOUR, 3), (REIGNS_FOR, 4)])
+    def test_is_left_no_earlier_than_any_other_change(self, after: timedelta, changes: int) -> None:
+        group = make_group(None, None)
+        self.two_models(group)
+        self.reign(group, [0.05, 0.05], NOW + REIGNS_FOR + DAY)
+        run_bandit(now=NOW + 2 * REIGNS_FOR)
+        # The model that came back would be condemned as well, or followed by a new one.
+        self.reign(group, [0.0, 0.0], NOW + 2 * REIGNS_FOR + HOUR, each=3 * FEWEST_TO_JUDGE)
+        run_bandit(now=NOW + 2 * REIGNS_FOR + after)
+
+        assert ModelPromotion.objects.count() == changes
+
+    def test_of_the_first_model_leads_to_equal_shares(self) -> None:
+        group = make_group(None, None)
+        self.reign(group, [0.3, 0.4], NOW - DAY)
+        run_bandit(now=NOW)
+        self.reign(group, [0.05, 0.05], NOW + DAY)
+        run = run_bandit(now=NOW + REIGNS_FOR)
+
+        assert run.reason == RunReason.ROLLED_BACK
+        for later in (timedelta(0), DAY):
+            run_bandit(now=NOW + REIGNS_FOR + later)
+            group.refresh_from_db()
+            assert (group.policy, shares(group)) == (0, [None, None])
+        assert "those of the model before" in ModelPromotion.objects.latest("pk").reason
+
+    def test_compares_only_groups_that_both_served(self) -> None:
+        group = make_group(None, None)
+        self.reign(group, [0.3, 0.4], NOW - DAY)
+        run_bandit(now=NOW)
+        # A group that earns nothing, and came after the model before.
+        other = make_group(0.5, 0.5, key="dear")
+        self.reign(group, [0.4, 0.5], NOW + DAY)
+        run_bandit(now=NOW + REIGNS_FOR)
+        for each in (group, other):
+            self.reign(each, [0.4, 0.5] if each == group else [0.0, 0.0], NOW + REIGNS_FOR + DAY)
+        assert other.policy == group.policy == ModelVersion.objects.latest("pk").pk
+        run = run_bandit(now=NOW + 2 * REIGNS_FOR)
+
+        assert run.reason != RunReason.ROLLED_BACK
+
+    def test_weighs_the_groups_of_both_models_alike(self) -> None:
+        # Both earn the same in each group; the newer model served more often the one that earns less.
+        group, other = make_group(None, None), make_group(None, None, key="dear")
+        self.reign(other, [0.9, 0.9], NOW - DAY, each=400)
+        self.reign(group, [0.1, 0.1], NOW - DAY, each=50)
+        run_bandit(now=NOW)
+        self.reign(other, [0.9, 0.9], NOW + DAY, each=50)
+        self.reign(group, [0.1, 0.1], NOW + DAY, each=400)
+        run = run_bandit(now=NOW + REIGNS_FOR)
+
+        assert run.reason != RunReason.ROLLED_BACK
+
+    def test_by_hand_is_brought_into_force_the_next_night(self) -> None:
+        group = make_group(None, None)
+        first, second = self.two_models(group)
+        known, newer = shares(group), make_group(0.3, 0.7, key="newer")
+        VariantGroup.objects.filter(pk=newer.pk).update(policy=second.pk)
+        model_roll_back(job=Job.BANDIT, reason="Odd coupons", now=NOW + REIGNS_FOR + HOUR)
+        run = run_bandit(now=NOW + REIGNS_FOR + DAY)
+
+        assert run.reason == RunReason.TOO_SOON
+        group.refresh_from_db()
+        newer.refresh_from_db()
+        assert group.policy == first.pk
+        assert shares(group) == model_load(first).arrays["share"].tolist()
+        # What the model that came back does not know does not keep the shares of the rejected one.
+        assert (newer.policy, shares(newer)) == (0, [None, None])
+
+        model_promote(version=second, reason="Back again", now=NOW + REIGNS_FOR + 2 * DAY)
+        run_bandit(now=NOW + REIGNS_FOR + 3 * DAY)
+        group.refresh_from_db()
+        assert (group.policy, shares(group)) == (second.pk, known)

@@ -7,9 +7,8 @@ import pytest
 
 from analytics.learners.bandit import (
     BetaArms,
-    forget,
     fresh,
-    fresh_linear,
+    hold_back,
     learn,
     thompson_shares,
 )
@@ -82,21 +81,35 @@ class TestShares:
             thompson_shares(fresh(arms), floor=floor)
 
 
+class TestHoldingBack:
+    def test_by_hand(self) -> None:
+        held = hold_back(np.array([0.1, 0.3, 0.6]), unseen=np.array([False, False, True]))
+
+        assert held == pytest.approx([1 / 6, 1 / 2, 1 / 3])
+
+    @pytest.mark.parametrize("unseen", [[True, True, True], [False, False, False], [True, True, False]])
+    def test_leaves_shares_that_are_not_above_an_equal_one_or_known(self, unseen: list[bool]) -> None:
+        shares = np.array([0.3, 0.3, 0.4]) if not all(unseen) else np.full(3, 1 / 3)
+
+        assert hold_back(shares, unseen=np.array(unseen)) == pytest.approx(shares)
+
+
 class TestLearning:
     def test_counts_parts_of_successes(self) -> None:
-        arms = learn(fresh(2), drawn=np.array([0, 0, 1]), rewards=np.array([1.0, 0.25, 0.0]))
+        arms = learn(fresh(2), drawn=np.array([0, 0, 1]), rewards=np.array([1.0, 0.25, 0.0]), ages_days=np.zeros(3))
 
         assert arms.alpha.tolist() == [2.25, 1]
         assert arms.beta.tolist() == [1.75, 2]
 
     def test_refuses_rewards_beyond_1(self) -> None:
         with pytest.raises(ValueError, match="between 0 and 1"):
-            learn(fresh(1), drawn=np.array([0]), rewards=np.array([1.5]))
+            learn(fresh(1), drawn=np.array([0]), rewards=np.array([1.5]), ages_days=np.zeros(1))
 
     def test_fades(self) -> None:
-        arms = forget(arms_of((101, 1)), nights=30, half_life=30)
+        drawn, ages = np.zeros(3, dtype=np.int64), np.array([0.0, 30.0, 60.0])
+        arms = learn(fresh(1), drawn=drawn, rewards=np.array([1.0, 1.0, 0.0]), ages_days=ages)
 
-        assert (arms.alpha[0], arms.beta[0]) == (51, 1)
+        assert (arms.alpha[0], arms.beta[0]) == (2.5, 1.25)
 
     def test_finds_the_best_arm_and_loses_less_than_chance(self) -> None:
         random = np.random.default_rng(3)
@@ -106,30 +119,7 @@ class TestLearning:
             drawn = random.choice(3, size=100, p=shares)
             got = (random.random(100) < TRUE_MEANS[drawn]).astype(float)
             earned += TRUE_MEANS[drawn].sum()
-            arms = learn(arms, drawn=drawn, rewards=got)
+            arms = learn(arms, drawn=drawn, rewards=got, ages_days=np.zeros(100))
 
         assert thompson_shares(arms).argmax() == 2
         assert earned / (nights * 100) > 0.9 * TRUE_MEANS.max() > TRUE_MEANS.mean()
-
-
-class TestLinearArms:
-    def test_choose_by_context(self) -> None:
-        random = np.random.default_rng(4)
-        arms = fresh_linear(2, 2)
-        contexts = np.column_stack([np.ones(3000), random.choice([-1.0, 1.0], 3000)])
-        drawn = random.integers(0, 2, 3000)
-        # One arm pleases the one kind of shopper, the other one the other.
-        means = np.where(drawn == 0, 0.5 + 0.2 * contexts[:, 1], 0.5 - 0.2 * contexts[:, 1])
-        arms = arms.learn(contexts, drawn, means + random.normal(0, 0.3, 3000))
-
-        shares = arms.shares(np.array([[1.0, 1.0], [1.0, -1.0]]), seed=5)
-        assert shares[0] == pytest.approx([0.95, 0.05])
-        assert shares[1] == pytest.approx([0.05, 0.95])
-
-    def test_know_nothing_at_first_and_are_the_same_every_time(self) -> None:
-        arms, contexts = fresh_linear(3, 2), np.array([[1.0, 0.5]])
-        shares = arms.shares(contexts, seed=1)
-
-        assert shares.sum() == pytest.approx(1)
-        assert shares[0] == pytest.approx(np.full(3, 1 / 3), abs=0.05)
-        assert (shares == arms.shares(contexts, seed=1)).all()

@@ -14,6 +14,7 @@ from analytics.learners.off_policy import (
     lies_below,
     mean_interval,
     off_policy,
+    standardised_interval,
 )
 
 # Mean rewards of three arms for two kinds of shopper.
@@ -110,6 +111,17 @@ def test_intervals_are_compared_as_wholes() -> None:
     # Of nothing nothing is known.
     assert not lies_below(mean_interval(np.zeros(0)), high)
     assert not lies_below(low, mean_interval(np.array([0.9])))
+
+
+def test_strata_count_by_their_weights_whatever_their_sizes() -> None:
+    small, large = np.array([0.0, 1.0] * 20), np.array([0.4, 0.6] * 500)
+    both = standardised_interval([small + 0.2, large], weights=np.array([0.75, 0.25]))
+
+    assert both.value == pytest.approx(0.75 * 0.7 + 0.25 * 0.5)
+    one, other = _width(mean_interval(small)), _width(mean_interval(large))
+    assert _width(both) == pytest.approx(np.hypot(0.75 * one, 0.25 * other))
+    # Of one stratum it is the plain mean.
+    assert standardised_interval([small], weights=np.ones(1)) == mean_interval(small)
 
 
 def _width(estimate: Estimate) -> float:
