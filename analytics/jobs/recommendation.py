@@ -74,9 +74,8 @@ def run_recommendation(
     """Learns from the last year, compares with the model in use, and publishes a list of coupons for everybody.
 
     A model is taught by the month before the last and measured on the last one, like the model in use and the
-    simple blend; it is kept in the registry, and takes over only if it is better than both beyond chance, and nobody rolled back
-    lately. Whatever decides then,
-    the lists are made from everything up to the end of the window.
+    simple blend; it is kept in the registry, and takes over only if it is better than both beyond chance, and nobody
+    rolled back lately. Whatever decides then, the lists are made from everything up to the end of the window.
 
     Args:
         as_of: nothing that shoppers did then or later is looked at; None for now, see `learning_window`.

@@ -25,7 +25,7 @@ from analytics.learners.response import (
     TooFewAnswers,
     fit_response,
 )
-from analytics.learners.response_features import CampaignFacts, coupon_features
+from analytics.learners.response_features import CampaignFacts, coupon_feature_names, coupon_features
 from analytics.learners.segmentation import FEWEST_SHOPPERS
 from analytics.learners.value import (
     captured_value,
@@ -71,8 +71,8 @@ def run_response(*, now: datetime, as_of: datetime | None = None, seed: int = DE
     The challenger is judged on the newest ended campaign with answers enough, which neither it nor the champion has
     learned from; only if its log loss is lower beyond chance is it taught that campaign too and promoted. While no
     further campaign has ended there is nothing new to learn, and the champion scores again; so it does when there are
-    too few answers, and for some nights after somebody rolled back. Scores are renewed in chunks, each its own transaction: a run
-    that is cut off leaves old scores beside new ones, never a hole.
+    too few answers, and for some nights after somebody rolled back. Scores are renewed in chunks, each its own
+    transaction: a run that is cut off leaves old scores beside new ones, never a hole.
 
     Args:
         as_of: nothing that happened then or later is looked at; None for now, see `learning_window`.
@@ -121,6 +121,9 @@ def _choose_model(run: Run, ended: Sequence[Offering], watch: Stopwatch) -> Choi
         TooFewAnswers: nothing reigns, and there is not enough to learn from or to judge by.
     """
     reigning = champion(Job.RESPONSE)
+    if reigning is not None and tuple(reigning.description["features"]) != coupon_feature_names():
+        # It was learned from other features, so that it cannot be asked any more.
+        reigning = None
     if reigning is not None and is_held_by_hand(job=Job.RESPONSE, now=watch.started_at):
         return _kept(reigning, "somebody rolled back lately")
     newest = max(ended, key=_order_of_ends, default=None)
@@ -153,14 +156,11 @@ def _challenge(run: Run, ended: Sequence[Offering], reigning: Learned | None, wa
     if reigning is not None and newest.campaign_id in reigning.description["campaigns"]:
         return _kept(reigning, "nothing new has answers enough to judge by")
     newest_facts = _facts_of_ended(newest, run.seed)
-    names = coupon_features(newest_facts)[0]
+    names = coupon_feature_names()
     before = [lessons[offering.campaign_id] for offering in ended if offering.ends_at <= newest.starts_at]
     challenger, _ = fit_response(before, names=names, settings=COUPON_SETTINGS, seed=run.seed)
     held_out = lessons[newest.campaign_id]
     incumbent = ResponseModel.from_arrays(reigning.arrays) if reigning is not None else None
-    if incumbent is not None and incumbent.features != names:
-        # It was learned from other features, so that it cannot be asked any more.
-        reigning = incumbent = None
     forecast, rival = challenger.predict(held_out.features), _said_by(incumbent, before, held_out)
     gain, error = _gain_by_shopper(rival, forecast, held_out.answers, shoppers=len(newest_facts.shopper_ids))
     metrics = {
