@@ -125,8 +125,7 @@ def test_a_campaign_that_nobody_answered_judges_nobody(shop: Shop) -> None:
     """Whoever says "nobody" would win there."""
     run_response(now=NOW - 40 * DAY, as_of=NOW - 40 * DAY)
     reigning = ModelVersion.objects.get()
-    for campaign in (shop.ended[-1], make_mailing(shop.products, shop.shoppers, starts_at=NOW - 33 * DAY, key="quiet")):
-        Campaign.objects.filter(pk=campaign.pk).update(ends_at=campaign.ends_at)
+    make_mailing(shop.products, shop.shoppers, starts_at=NOW - 33 * DAY, key="quiet")
     Campaign.objects.filter(pk=shop.ended[-1].pk).update(status=CampaignStatus.DRAFT)
     run = run_response(now=NOW)
 
