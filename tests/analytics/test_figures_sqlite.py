@@ -42,8 +42,8 @@ found = repurchase(IN_JUNE, known_until=in_june(45)).with_coupon
 client = Client(raise_request_exception=False)
 client.force_login(factories.make_shopper(is_staff=True, is_superuser=True), backend="users.backends.IdentifierBackend")
 answers = {"repurchase": [found.shoppers, found.returned]}
-for url in ("/admin/", "/admin/figures/expiry/", f"/admin/figures/report/{campaign.pk}/", "/admin/figures/fairness/",
-            "/admin/figures/export/expiry/", "/admin/figures/export/coupons/"):
+for url in ("/admin/", "/admin/figures/expiry/", f"/admin/figures/campaigns/{campaign.pk}/report/", "/admin/figures/fairness/",
+            "/admin/figures/export/expiry.csv", "/admin/figures/export/coupons.csv"):
     for query in ({}, {"first": "2026-06-01", "last": "2026-06-30"}, {"campaign": str(10**30)}):
         answer = client.get(url, query)
         said = answer.getvalue().decode()
@@ -78,18 +78,18 @@ def test_who_bought_again_is_counted_to_the_instant(answers: dict[str, Any]) -> 
     assert answers["repurchase"] == [2, 1]
 
 
-@pytest.mark.parametrize("url", ["/admin/", "/admin/figures/fairness/", "/admin/figures/export/coupons/"])
+@pytest.mark.parametrize("url", ["/admin/", "/admin/figures/fairness/", "/admin/figures/export/coupons.csv"])
 def test_what_sqlite_can_count_is_shown(answers: dict[str, Any], url: str) -> None:
     assert answers[url] == [[200, False]] * 3
 
 
-@pytest.mark.parametrize("url", ["/admin/figures/expiry/", "/admin/figures/report/1/"])
+@pytest.mark.parametrize("url", ["/admin/figures/expiry/", "/admin/figures/campaigns/1/report/"])
 def test_what_it_cannot_is_said_in_a_sentence(answers: dict[str, Any], url: str) -> None:
     assert answers[url] == [[200, True]] * 3
 
 
 def test_a_table_that_cannot_be_made_is_no_file(answers: dict[str, Any]) -> None:
-    assert answers["/admin/figures/export/expiry/"] == [[409, True]] * 3
+    assert answers["/admin/figures/export/expiry.csv"] == [[409, True]] * 3
 
 
 def test_contact_plans_say_what_they_need(answers: dict[str, Any]) -> None:
