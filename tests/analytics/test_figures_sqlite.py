@@ -42,8 +42,9 @@ found = repurchase(IN_JUNE, known_until=in_june(45)).with_coupon
 client = Client(raise_request_exception=False)
 client.force_login(factories.make_shopper(is_staff=True, is_superuser=True), backend="users.backends.IdentifierBackend")
 answers = {"repurchase": [found.shoppers, found.returned]}
-for url in ("/admin/", "/admin/figures/expiry/", f"/admin/figures/campaigns/{campaign.pk}/report/", "/admin/figures/fairness/",
-            "/admin/figures/export/expiry.csv", "/admin/figures/export/coupons.csv"):
+urls = ["/admin/", "/admin/figures/expiry/", f"/admin/figures/campaigns/{campaign.pk}/report/"]
+urls += [f"/admin/figures/{page}" for page in ("fairness/", "export/expiry.csv", "export/coupons.csv")]
+for url in urls:
     for query in ({}, {"first": "2026-06-01", "last": "2026-06-30"}, {"campaign": str(10**30)}):
         answer = client.get(url, query)
         said = answer.getvalue().decode()
