@@ -37,11 +37,13 @@ def _needs_postgresql() -> None:
 @pytest.fixture(autouse=True)
 def _few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job, "COUPON_SETTINGS", replace(job.COUPON_SETTINGS, tree_count=10))
+    # Of sixty shoppers who come, about thirty answer each mailing.
+    monkeypatch.setattr(job, "FEWEST_ANSWERS", 20)
 
 
 @pytest.fixture
 def shop() -> Shop:
-    return make_response_shop(NOW, each=30)
+    return make_response_shop(NOW)
 
 
 def scores() -> dict[tuple[int, int], tuple[float, float]]:
