@@ -16,9 +16,10 @@ from analytics.enums import Job, RunReason, RunState
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.listing import AffinityLister
 from analytics.jobs.measuring import Stopwatch, peak_memory
+from analytics.learners.incumbents import beats
 from analytics.learners.item_models import ItemModel
 from analytics.learners.logistic import OneOutcome
-from analytics.learners.months import Quality, Read, items_before, known_before, measure_month, teach_month
+from analytics.learners.months import Read, items_before, known_before, measure_month, teach_month
 from analytics.learners.purchases import Purchases
 from analytics.learners.recommendation import Taught, blend_chances, taught_from
 from analytics.models import Run
@@ -33,7 +34,7 @@ from analytics.selectors.purchases import (
 )
 from analytics.selectors.segment_tags import segments_of, tagged_shoppers
 from analytics.selectors.windows import Window, learning_window
-from analytics.services.registry import champion, model_promote, model_save
+from analytics.services.registry import champion, is_held_by_hand, model_promote, model_save
 from analytics.services.runs import run_finish, run_start, runs_mark_interrupted
 from coupons.services.affinities import AffinityDraft, affinities_replace
 
@@ -44,8 +45,6 @@ LEARNED_BUYERS = 20_000
 # Of these, the ones whose candidates teach and are measured: some 170 rows each, held in memory together.
 TAUGHT_BUYERS = 4_000
 MONTH = timedelta(days=30)
-# A model takes over only if it is better by more than chance moves the difference.
-STANDARD_ERRORS = 1.0
 
 logger = structlog.get_logger(__name__)
 
@@ -75,8 +74,8 @@ def run_recommendation(
     """Learns from the last year, compares with the model in use, and publishes a list of coupons for everybody.
 
     A model is taught by the month before the last and measured on the last one, like the model in use and the
-    simple blend; it is kept in the registry, and takes over only if it is better than both. Whatever decides then,
-    the lists are made from everything up to the end of the window.
+    simple blend; it is kept in the registry, and takes over only if it is better than both beyond chance, and nobody
+    rolled back lately. Whatever decides then, the lists are made from everything up to the end of the window.
 
     Args:
         as_of: nothing that shoppers did then or later is looked at; None for now, see `learning_window`.
@@ -175,8 +174,9 @@ def _compare(
     items = items_before(read_all, kinds=len(kinds), day=exam)
     found = measure_month(read_taught, items, first=exam, end=end, recommenders=recommenders)
     rivals = [name for name in ("incumbent", "simple") if name in found]
-    wins = all(_is_better(found["challenger"], found[rival]) for rival in rivals)
-    metrics: dict[str, Any] = {"taught": True, "promoted": wins}
+    is_held = is_held_by_hand(job=Job.RECOMMENDATION, now=watch.started_at)
+    wins = beats(found["challenger"], {rival: found[rival] for rival in rivals}) and not is_held
+    metrics: dict[str, Any] = {"taught": True, "promoted": wins, "held_by_hand": is_held}
     for name, quality in found.items():
         metrics[f"ndcg_{name}"], metrics[f"ndcg_new_{name}"] = _figure(quality.mean), _figure(quality.mean_new)
     version = model_save(
@@ -203,21 +203,6 @@ def _incumbent(challenger: Taught | None) -> Taught | None:
     if challenger is not None and names != challenger.names:
         return None
     return taught_from(kept.arrays, names=names)
-
-
-def _is_better(one: Quality, other: Quality) -> bool:
-    """Whether one list is better over all types by more than chance, and no worse on new ones by more than chance."""
-    gain, error = _paired(one.everything, other.everything)
-    new_gain, new_error = _paired(one.new_only, other.new_only)
-    return gain > STANDARD_ERRORS * error and new_gain >= -2 * STANDARD_ERRORS * new_error
-
-
-def _paired(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[float, float]:
-    differences = one - other
-    known = differences[~np.isnan(differences)]
-    if not len(known):
-        return 0.0, 0.0
-    return float(known.mean()), float(known.std() / np.sqrt(len(known)))
 
 
 def _drafts(

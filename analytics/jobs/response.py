@@ -14,10 +14,18 @@ from numpy.typing import NDArray
 from analytics.enums import Job, RunReason, RunState
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.measuring import Stopwatch, peak_memory
-from analytics.learners.accuracy import auc, log_loss
+from analytics.learners.accuracy import auc, log_loss, log_losses
 from analytics.learners.calibration import calibration_error
-from analytics.learners.response import COUPON_SETTINGS, Lesson, ResponseModel, TooFewAnswers, fit_response
-from analytics.learners.response_features import CampaignFacts, coupon_features
+from analytics.learners.incumbents import BEYOND_CHANCE, gain_over
+from analytics.learners.response import (
+    COUPON_SETTINGS,
+    FEWEST_ANSWERS,
+    Lesson,
+    ResponseModel,
+    TooFewAnswers,
+    fit_response,
+)
+from analytics.learners.response_features import CampaignFacts, coupon_feature_names, coupon_features
 from analytics.learners.segmentation import FEWEST_SHOPPERS
 from analytics.learners.value import (
     captured_value,
@@ -33,7 +41,7 @@ from analytics.selectors.response import Offering, campaign_facts, recipients_of
 from analytics.selectors.response_campaigns import audience_chunks, ended_offerings, open_offerings
 from analytics.selectors.response_facts import response_facts
 from analytics.selectors.windows import WINDOW_LASTS, learning_window
-from analytics.services.registry import champion, model_promote, model_save
+from analytics.services.registry import Learned, champion, is_held_by_hand, model_promote, model_save
 from analytics.services.runs import run_finish, run_start, runs_mark_interrupted
 from campaigns.services.scores import ScoreDraft, coupon_scores_drop_older, coupon_scores_write
 
@@ -60,10 +68,11 @@ class Choice:
 def run_response(*, now: datetime, as_of: datetime | None = None, seed: int = DEFAULT_SEED) -> Run:
     """Learns who used which coupon of ended campaigns, and scores those of live and coming ones.
 
-    The challenger is judged on the newest ended campaign, which neither it nor the champion has learned from; only if
-    its log loss is lower is it taught that campaign too and promoted. While no further campaign has ended there is
-    nothing new to learn, and the champion scores again. Scores are renewed in chunks, each its own transaction: a run
-    that is cut off leaves old scores beside new ones, never a hole.
+    The challenger is judged on the newest ended campaign with answers enough, which neither it nor the champion has
+    learned from; only if its log loss is lower beyond chance is it taught that campaign too and promoted. While no
+    further campaign has ended there is nothing new to learn, and the champion scores again; so it does when there are
+    too few answers, and for some nights after somebody rolled back. Scores are renewed in chunks, each its own
+    transaction: a run that is cut off leaves old scores beside new ones, never a hole.
 
     Args:
         as_of: nothing that happened then or later is looked at; None for now, see `learning_window`.
@@ -106,42 +115,66 @@ def _learn_and_score(run: Run, watch: Stopwatch) -> dict[str, Any]:
 
 
 def _choose_model(run: Run, ended: Sequence[Offering], watch: Stopwatch) -> Choice:
-    """Returns the champion of tonight: the one that reigns, or a challenger that beat it."""
+    """Returns the champion of tonight: the one that reigns, or a challenger that beat it.
+
+    Raises:
+        TooFewAnswers: nothing reigns, and there is not enough to learn from or to judge by.
+    """
     reigning = champion(Job.RESPONSE)
-    newest = max(ended, key=lambda offering: (offering.ends_at, offering.campaign_id), default=None)
-    if newest is None:
-        raise TooFewAnswers(0)
-    if reigning is not None and newest.campaign_id in reigning.description["campaigns"]:
-        return Choice(
-            model=ResponseModel.from_arrays(reigning.arrays),
-            uses_expected_value=bool(reigning.description["uses_expected_value"]),
-            metrics={"outcome": "nothing new has ended", "model": reigning.version.pk},
-        )
+    if reigning is not None and tuple(reigning.description["features"]) != coupon_feature_names():
+        # It was learned from other features, so that it cannot be asked any more.
+        reigning = None
+    if reigning is not None and is_held_by_hand(job=Job.RESPONSE, now=watch.started_at):
+        return _kept(reigning, "somebody rolled back lately")
+    newest = max(ended, key=_order_of_ends, default=None)
+    if reigning is not None and newest is not None and newest.campaign_id in reigning.description["campaigns"]:
+        return _kept(reigning, "nothing new has ended")
+    try:
+        return _challenge(run, ended, reigning, watch)
+    except TooFewAnswers as few:
+        if reigning is None:
+            raise
+        # What was learned before is as good as it was; without it the old scores would go on ageing.
+        return _kept(reigning, "too few answers", answers=few.answers)
+
+
+def _kept(reigning: Learned, outcome: str, **metrics: Any) -> Choice:
+    return Choice(
+        model=ResponseModel.from_arrays(reigning.arrays),
+        uses_expected_value=bool(reigning.description["uses_expected_value"]),
+        metrics={"outcome": outcome, "model": reigning.version.pk, **metrics},
+    )
+
+
+def _challenge(run: Run, ended: Sequence[Offering], reigning: Learned | None, watch: Stopwatch) -> Choice:
+    """Teaches a challenger and judges it on the newest campaign that has answers enough to tell two models apart."""
     lessons = {offering.campaign_id: _lesson(offering, _facts_of_ended(offering, run.seed)) for offering in ended}
+    judges = [offering for offering in ended if lessons[offering.campaign_id].answers.sum() >= FEWEST_ANSWERS]
+    newest = max(judges, key=_order_of_ends, default=None)
+    if newest is None:
+        raise TooFewAnswers(sum(int(lesson.answers.sum()) for lesson in lessons.values()))
+    if reigning is not None and newest.campaign_id in reigning.description["campaigns"]:
+        return _kept(reigning, "nothing new has answers enough to judge by")
     newest_facts = _facts_of_ended(newest, run.seed)
-    names = coupon_features(newest_facts)[0]
+    names = coupon_feature_names()
     before = [lessons[offering.campaign_id] for offering in ended if offering.ends_at <= newest.starts_at]
     challenger, _ = fit_response(before, names=names, settings=COUPON_SETTINGS, seed=run.seed)
     held_out = lessons[newest.campaign_id]
     incumbent = ResponseModel.from_arrays(reigning.arrays) if reigning is not None else None
-    if incumbent is not None and incumbent.features != names:
-        # It was learned from other features, so that it cannot be asked any more.
-        incumbent = None
+    forecast, rival = challenger.predict(held_out.features), _said_by(incumbent, before, held_out)
+    gain, error = _gain_by_shopper(rival, forecast, held_out.answers, shoppers=len(newest_facts.shopper_ids))
     metrics = {
         "held_out": newest.key,
         "learned_from": len(ended),
         "answers": sum(int(lesson.answers.sum()) for lesson in lessons.values()),
-        "challenger": _judge(challenger.predict(held_out.features), held_out.answers),
-        "incumbent": _judge(_said_by(incumbent, before, held_out), held_out.answers),
+        "challenger": _judge(forecast, held_out.answers),
+        "incumbent": _judge(rival, held_out.answers),
+        "gain": {"mean": round(gain, 6), "error": round(error, 6) if np.isfinite(error) else None},
         **_compare_values(challenger, newest, newest_facts, run),
     }
-    if incumbent is not None and metrics["challenger"]["log_loss"] >= metrics["incumbent"]["log_loss"]:
-        return Choice(
-            model=incumbent,
-            uses_expected_value=bool(reigning is not None and reigning.description["uses_expected_value"]),
-            metrics={"outcome": "the incumbent stays", **metrics},
-        )
-    if metrics["challenger"]["log_loss"] >= metrics["incumbent"]["log_loss"]:
+    if not gain > BEYOND_CHANCE * error:
+        if reigning is not None:
+            return _kept(reigning, "the incumbent stays", **metrics)
         # Not even better than the same chance for everybody: nothing may be decided by it.
         raise TooFewAnswers(metrics["answers"])
     model, _ = fit_response(list(lessons.values()), names=names, settings=COUPON_SETTINGS, seed=run.seed)
@@ -163,6 +196,21 @@ def _choose_model(run: Run, ended: Sequence[Offering], watch: Stopwatch) -> Choi
         uses_expected_value=metrics["uses_expected_value"],
         metrics={"outcome": "promoted", "model": version.pk, **metrics},
     )
+
+
+def _order_of_ends(offering: Offering) -> tuple[datetime, int]:
+    return offering.ends_at, offering.campaign_id
+
+
+def _gain_by_shopper(
+    rival: NDArray[np.float64], forecast: NDArray[np.float64], answers: NDArray[np.bool_], *, shoppers: int
+) -> tuple[float, float]:
+    """Returns how much lower the log loss is, over shoppers, and its standard error.
+
+    A shopper's pairs are one draw and not many: whoever shops a lot answers several coupons at once.
+    """
+    lost, new = (log_losses(said, answers).reshape(shoppers, -1).mean(axis=1) for said in (rival, forecast))
+    return gain_over(lost, new)
 
 
 def _facts_of_ended(offering: Offering, seed: int) -> CampaignFacts:

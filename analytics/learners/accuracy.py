@@ -35,8 +35,14 @@ def auc_interval(scores: Vector, answers: Flags, *, seed: int) -> tuple[float, f
 
 def log_loss(probability: Vector, answers: Flags) -> float:
     """Returns the mean negative log likelihood."""
+    return float(np.mean(log_losses(probability, answers)))
+
+
+def log_losses(probability: Vector, answers: Flags) -> Vector:
+    """Returns the negative log likelihood of each answer."""
     clipped = np.clip(probability, SMALLEST, 1 - SMALLEST)
-    return float(-np.mean(np.where(answers, np.log(clipped), np.log1p(-clipped))))
+    losses: Vector = -np.where(answers, np.log(clipped), np.log1p(-clipped))
+    return losses
 
 
 def ranked_well(scores: NDArray[np.float64], answers: NDArray[np.bool_], *, first: int = 10) -> tuple[float, float]:

@@ -60,7 +60,12 @@ def fit_isotonic(probability: Vector, answers: Flags) -> tuple[Vector, Vector]:
 
 
 def calibration_error(probability: Vector, answers: Flags, *, bins: int = 10) -> float:
-    """Returns the expected calibration error: the mean gap between forecast and rate over bins of equal size."""
+    """Returns the expected calibration error: the mean gap between forecast and rate over bins of equal size.
+
+    Forecasts that are equal answer at their common rate, so that the order of the rows says nothing.
+    """
+    _values, place = np.unique(probability, return_inverse=True)
+    rate = np.bincount(place, weights=answers) / np.maximum(np.bincount(place), 1)
     parts = np.array_split(np.argsort(probability, kind="stable"), bins)
-    gaps = [abs(float(probability[part].sum() - answers[part].sum())) for part in parts if len(part)]
+    gaps = [abs(float(probability[part].sum() - rate[place[part]].sum())) for part in parts if len(part)]
     return sum(gaps) / max(len(probability), 1)

@@ -20,6 +20,8 @@ Scores = NDArray[np.floating]
 DECAYED, POPULARITY, BLEND = "decayed frequency", "popularity", "simple blend"
 # The ends of a 95 % interval, in standard errors.
 BEYOND_CHANCE = 1.96
+# Of fewer shoppers a standard error is itself a matter of chance.
+FEWEST_KNOWN = 50
 
 
 def simple_scores(purchases: Purchases, lessons: Lessons, *, day: float) -> dict[str, Scores]:
@@ -50,17 +52,23 @@ def quality_of(scores: Scores, purchases: Purchases, lessons: Lessons, *, day: f
 def gain_over(one: Floats, other: Floats) -> tuple[float, float]:
     """Returns the mean difference of two figures of the same shoppers and its standard error.
 
-    Shoppers without a figure (NaN) are left out; both are 0 when nobody has one.
+    Shoppers without a figure (NaN) are left out. Fewer than two say nothing of how far chance moves the mean: the
+    error is infinite then.
     """
     differences = one - other
     known = differences[~np.isnan(differences)]
-    if not len(known):
-        return 0.0, 0.0
-    return float(known.mean()), float(known.std() / np.sqrt(len(known)))
+    if len(known) < 2:
+        return float(known.sum()), float("inf")
+    return float(known.mean()), float(known.std(ddof=1) / np.sqrt(len(known)))
 
 
 def beats(challenger: Quality, incumbents: Mapping[str, Quality]) -> bool:
-    """Whether a way is better than each incumbent over all types beyond chance, and on new ones not worse beyond it."""
+    """Whether a way is better than each incumbent over all types beyond chance, and on new ones not worse beyond it.
+
+    Never with fewer than `FEWEST_KNOWN` shoppers who have a figure.
+    """
+    if np.count_nonzero(~np.isnan(challenger.everything)) < FEWEST_KNOWN:
+        return False
     for incumbent in incumbents.values():
         gain, error = gain_over(challenger.everything, incumbent.everything)
         new_gain, new_error = gain_over(challenger.new_only, incumbent.new_only)

@@ -135,6 +135,20 @@ def coupon_features(facts: CampaignFacts) -> tuple[tuple[str, ...], Features]:
     return _stack(features, shape[0] * shape[1])
 
 
+def coupon_feature_names() -> tuple[str, ...]:
+    """Returns the names alone: of what a model is taught, and must have been taught to be asked."""
+    nobody = CampaignFacts(
+        shopper_ids=np.zeros(0, dtype=np.int64),
+        coupon_ids=np.zeros(1, dtype=np.int64),
+        days=1.0,
+        shoppers=np.zeros((0, len(SHOPPER_COLUMNS))),
+        coupons=np.zeros((1, len(COUPON_COLUMNS))),
+        pairs=np.zeros((0, 1, len(PAIR_COLUMNS)), dtype=np.float32),
+        answers=None,
+    )
+    return coupon_features(nobody)[0]
+
+
 def _stack(features: Mapping[str, Matrix], rows: int) -> tuple[tuple[str, ...], Features]:
     # Half a million pairs are held at once; single precision is ample for logarithms of counts.
     matrix = np.empty((rows, len(features)), dtype=np.float32)

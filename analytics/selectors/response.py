@@ -8,7 +8,7 @@ the audience of a coming one. Counts and sums come from the database; what they 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,8 @@ from campaigns.models import Campaign, CampaignCoupon, CampaignRecipient
 
 # A mailing is decided on the day before; what happens later is not known then.
 DECIDED_BEFORE = timedelta(days=1)
+# Shoppers who are looked at together, however many a campaign addresses.
+MOST_SHOPPERS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +212,6 @@ def campaign_facts(*, offering: Offering, shopper_ids: Sequence[int], with_answe
     Args:
         with_answers: add who used which of the coupons while the campaign ran: what is to be learned.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE analytics_response_audience")
-        cursor.execute(
-            "INSERT INTO analytics_response_audience SELECT DISTINCT unnest(%s::bigint[])", [list(shopper_ids)]
-        )
-        cursor.execute("ANALYZE analytics_response_audience")
     parameters = {
         "campaign": offering.campaign_id,
         "coupons": list(offering.coupon_ids),
@@ -226,11 +222,44 @@ def campaign_facts(*, offering: Offering, shopper_ids: Sequence[int], with_answe
         "ends": offering.ends_at,
         "zone": settings.TIME_ZONE,
     }
+    of_coupons = {row[0]: row[1:] for row in _read(COUPONS, parameters)}
+    # In few at a time: what each spent on each shelf is laid out in full while they are counted.
+    ordered = sorted(set(shopper_ids))
+    parts = [
+        _facts_of(offering, ordered[first : first + MOST_SHOPPERS], parameters, of_coupons, with_answers)
+        for first in range(0, max(len(ordered), 1), MOST_SHOPPERS)
+    ]
+    return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def _joined(parts: Sequence[CampaignFacts]) -> CampaignFacts:
+    answers = [part.answers for part in parts if part.answers is not None]
+    return replace(
+        parts[0],
+        shopper_ids=np.concatenate([part.shopper_ids for part in parts]),
+        shoppers=np.concatenate([part.shoppers for part in parts]),
+        pairs=np.concatenate([part.pairs for part in parts]),
+        answers=np.concatenate(answers) if answers else None,
+    )
+
+
+def _facts_of(
+    offering: Offering,
+    shopper_ids: Sequence[int],
+    parameters: dict[str, Any],
+    of_coupons: dict[int, tuple[Any, ...]],
+    with_answers: bool,
+) -> CampaignFacts:
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE analytics_response_audience")
+        cursor.execute(
+            "INSERT INTO analytics_response_audience SELECT DISTINCT unnest(%s::bigint[])", [list(shopper_ids)]
+        )
+        cursor.execute("ANALYZE analytics_response_audience")
     rows = _read(SHOPPERS, parameters)
     shoppers = np.array([row[0] for row in rows], dtype=np.int64)
     raw = np.array([row[1:] for row in rows], dtype=np.float64).reshape(len(rows), len(SHOPPER_COLUMNS))
     coupons = np.array(offering.coupon_ids, dtype=np.int64)
-    of_coupons = {row[0]: row[1:] for row in _read(COUPONS, parameters)}
     facts = CampaignFacts(
         shopper_ids=shoppers,
         coupon_ids=coupons,

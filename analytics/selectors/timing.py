@@ -13,6 +13,7 @@ from django.db import connection
 from numpy.typing import NDArray
 
 from analytics.learners.timing import HOURS, TRIGGER_DAYS
+from analytics.selectors.vendor import require_postgresql
 from campaigns.enums import CampaignStatus, MessageChannel, MessageState
 from users.models import User
 
@@ -96,7 +97,12 @@ class TimingFacts:
 
 
 def population(*, as_of: datetime) -> Population:
-    """Returns what everybody did before a moment. Needs PostgreSQL."""
+    """Returns what everybody did before a moment.
+
+    Raises:
+        NeedsPostgreSQL: on any other database.
+    """
+    require_postgresql()
     parameters = _parameters(as_of)
     hours = np.zeros(HOURS)
     for hour, count in _read(POPULATION_HOURS, parameters):

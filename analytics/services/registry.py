@@ -7,7 +7,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from users.models import User
 
 # What a zip archive writes by itself is the clock; two equal models must have equal checksums.
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
+# Who returns to an earlier model has a reason: no job decides otherwise until there was time to look.
+HELD_BY_HAND = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,12 @@ def model_roll_back(*, job: Job, reason: str, now: datetime, decided_by: User | 
     if crowned is None or crowned.before is None:
         raise NoEarlierModel
     return _crown(crowned.before, PromotionKind.ROLLED_BACK, reason, now, decided_by)
+
+
+def is_held_by_hand(*, job: Job, now: datetime) -> bool:
+    """Whether somebody, and not the job itself, rolled back within the last `HELD_BY_HAND`: promote nothing then."""
+    rolled_back = ModelPromotion.objects.filter(job=job, kind=PromotionKind.ROLLED_BACK, decided_by__isnull=False)
+    return rolled_back.filter(at__gt=now - HELD_BY_HAND).exists()
 
 
 def _crown(

@@ -129,6 +129,12 @@ class TestEveryPage:
             {"coupon": "²"},
             {"segment": "'; DROP TABLE"},
             {"campaign": "-1"},
+            {"campaign": "1" + "0" * 30},
+            {"campaign": "9" * 5000},
+            {"first": "0001-01-01", "last": "0001-01-01"},
+            {"first": "9999-12-31", "last": "9999-12-31"},
+            {"first": "0001-01-01"},
+            {"last": "9999-12-31"},
         ],
     )
     def test_says_what_is_wrong_with_the_question(

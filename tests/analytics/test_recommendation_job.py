@@ -19,6 +19,7 @@ from analytics.jobs.listing import OWN_LENGTH
 from analytics.jobs.recommendation import run_recommendation
 from analytics.models import ModelVersion, Run
 from analytics.schedules import SCHEDULE
+from analytics.services.registry import model_load, model_promote, model_roll_back, model_save
 from coupons.enums import AffinityReason, ScopeMode
 from coupons.models import Affinity, Coupon, Order, ScopeEntry
 from coupons.selectors.showcase import showcase_coupons
@@ -191,6 +192,23 @@ class TestRun:
         assert not second.metrics["promoted"]
         if first.metrics["promoted"]:
             assert ModelVersion.objects.get(state=ModelState.CHAMPION).run == first
+
+    def test_what_a_person_rolled_back_stays_so_for_a_week(self, shop: Shop, coupons: dict[str, Coupon]) -> None:
+        run = run_recommendation(now=NOW)
+        made = model_load(ModelVersion.objects.get())
+        versions = [
+            model_save(run=run, arrays=made.arrays, metrics={}, description={"features": ["old"]}, now=NOW)
+            for _ in range(2)
+        ]
+        for version in versions:
+            model_promote(version=version, reason="better", now=NOW)
+        person = factories.make_shopper(is_staff=True)
+        model_roll_back(job=Job.RECOMMENDATION, reason="odd", now=NOW, decided_by=person)
+        held = run_recommendation(now=NOW + DAY)
+
+        assert (held.metrics["promoted"], held.metrics["held_by_hand"]) == (False, True)
+        assert ModelVersion.objects.get(state=ModelState.CHAMPION) == versions[0]
+        assert run_recommendation(now=NOW + 7 * DAY).metrics["held_by_hand"] is False
 
     def test_too_few_buyers_leave_the_last_lists(
         self, shop: Shop, coupons: dict[str, Coupon], monkeypatch: pytest.MonkeyPatch

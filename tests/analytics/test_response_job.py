@@ -14,7 +14,11 @@ from analytics import tasks
 from analytics.enums import Job, ModelState, RunReason, RunState
 from analytics.jobs import response as job
 from analytics.jobs.response import run_response
+from analytics.learners.incumbents import BEYOND_CHANCE
 from analytics.models import ModelPromotion, ModelVersion, Run
+from analytics.selectors import response as facts
+from analytics.services.registry import champion, model_promote, model_roll_back, model_save
+from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign, CouponScore
 from tests import factories
 from tests.analytics.response_shop import DAY, Shop, answer, coupons_of, make_mailing, make_response_shop, use
@@ -33,6 +37,8 @@ def _needs_postgresql() -> None:
 @pytest.fixture(autouse=True)
 def _few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job, "COUPON_SETTINGS", replace(job.COUPON_SETTINGS, tree_count=10))
+    # Of sixty shoppers who come, about thirty answer each mailing.
+    monkeypatch.setattr(job, "FEWEST_ANSWERS", 20)
 
 
 @pytest.fixture
@@ -95,7 +101,7 @@ def test_a_further_campaign_is_judged_on_by_both_and_the_better_one_reigns(shop:
 
     assert later.metrics["held_out"] == "mailing-3"
     assert later.metrics["outcome"] in ("promoted", "the incumbent stays")
-    won = later.metrics["challenger"]["log_loss"] < later.metrics["incumbent"]["log_loss"]
+    won = later.metrics["gain"]["mean"] > BEYOND_CHANCE * later.metrics["gain"]["error"]
     assert (later.metrics["outcome"] == "promoted") is won
     assert ModelVersion.objects.filter(state=ModelState.CHAMPION).count() == 1
 
@@ -115,6 +121,63 @@ def test_a_worse_challenger_stays_out(shop: Shop, monkeypatch: pytest.MonkeyPatc
     assert run.metrics["outcome"] == "the incumbent stays"
     assert ModelVersion.objects.get() == reigning
     assert CouponScore.objects.exists()
+
+
+def test_a_campaign_that_nobody_answered_judges_nobody(shop: Shop) -> None:
+    """Whoever says "nobody" would win there."""
+    run_response(now=NOW - 40 * DAY, as_of=NOW - 40 * DAY)
+    reigning = ModelVersion.objects.get()
+    make_mailing(shop.products, shop.shoppers, starts_at=NOW - 33 * DAY, key="quiet")
+    Campaign.objects.filter(pk=shop.ended[-1].pk).update(status=CampaignStatus.DRAFT)
+    run = run_response(now=NOW)
+
+    assert run.metrics["outcome"] == "nothing new has answers enough to judge by"
+    assert ModelVersion.objects.get() == reigning
+    assert CouponScore.objects.filter(computed_at=NOW).exists()
+
+
+def test_without_an_ended_campaign_the_incumbent_goes_on_scoring(shop: Shop) -> None:
+    run_response(now=NOW - DAY)
+    Campaign.objects.filter(pk__in=[campaign.pk for campaign in shop.ended]).update(status=CampaignStatus.DRAFT)
+    run = run_response(now=NOW)
+
+    assert (run.state, run.metrics["outcome"]) == (RunState.PUBLISHED, "too few answers")
+    assert run.metrics["scores"] == CouponScore.objects.count() == len(shop.shoppers) * 4
+
+
+def test_what_a_person_rolled_back_stays_so_for_a_week(shop: Shop) -> None:
+    run = run_response(now=NOW - 40 * DAY, as_of=NOW - 40 * DAY)
+    first = champion(Job.RESPONSE)
+    assert first is not None
+    second = model_save(run=run, arrays=first.arrays, metrics={}, description=first.description, now=NOW)
+    model_promote(version=second, reason="better", now=NOW)
+    model_roll_back(job=Job.RESPONSE, reason="odd", now=NOW, decided_by=factories.make_shopper(is_staff=True))
+    held = run_response(now=NOW + DAY)
+
+    assert (held.state, held.metrics["outcome"]) == (RunState.PUBLISHED, "somebody rolled back lately")
+    assert ModelVersion.objects.get(state=ModelState.CHAMPION) == first.version
+    # Control: a week later the newest campaign is looked at.
+    assert run_response(now=NOW + 7 * DAY).metrics["held_out"] == "mailing-3"
+
+
+def test_a_gain_is_counted_over_shoppers_and_not_over_their_pairs() -> None:
+    answers = np.array([True, True, True, True, False, False, False, False])
+    gain, error = job._gain_by_shopper(np.full(8, 0.5), np.full(8, 0.6), answers, shoppers=2)
+
+    each = np.array([np.log(0.6 / 0.5), np.log(0.4 / 0.5)])
+    assert (gain, error) == pytest.approx((each.mean(), each.std(ddof=1) / np.sqrt(2)))
+
+
+def test_few_shoppers_at_a_time_are_the_same_facts(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_response(now=NOW)
+    learned, before = ModelVersion.objects.get(), scores()
+    CouponScore.objects.all().delete()
+    monkeypatch.setattr(facts, "MOST_SHOPPERS", 7)
+    monkeypatch.setattr(job, "champion", lambda _job: None)
+    run_response(now=NOW)
+
+    assert ModelVersion.objects.latest("pk").checksum == learned.checksum
+    assert scores() == before
 
 
 def test_answers_by_chance_alone_are_never_promoted(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,6 +26,11 @@ PRESET_DAYS = (7, 30, 90, 365)
 LONGEST_PERIOD_DAYS = 3660
 # A list of thousands helps nobody; a campaign shortens it, and a link from a table reaches every coupon.
 LISTED_COUPONS = 100
+# Days outside of these are mistyped, and near the ends of the calendar no time zone can be applied.
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
+IN_CALENDAR = (MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY))
+# A number of more digits is no key of any table.
+MOST_DIGITS = 18
 
 
 def _date_input() -> forms.DateInput:
@@ -38,8 +44,8 @@ def _select() -> forms.Select:
 class CutForm(forms.Form):
     """Which part of the shop's life the figures are about; empty fields mean the default."""
 
-    first = forms.DateField(label=gettext_lazy("From"), required=False, widget=_date_input())
-    last = forms.DateField(label=gettext_lazy("Until"), required=False, widget=_date_input())
+    first = forms.DateField(label=gettext_lazy("From"), required=False, widget=_date_input(), validators=IN_CALENDAR)
+    last = forms.DateField(label=gettext_lazy("Until"), required=False, widget=_date_input(), validators=IN_CALENDAR)
     campaign = forms.ModelChoiceField(
         label=gettext_lazy("Campaign"),
         required=False,
@@ -67,11 +73,11 @@ class CutForm(forms.Form):
         super().__init__(data)
         chosen, campaign = str(data.get("coupon") or ""), str(data.get("campaign") or "")
         listed = Coupon.objects.order_by("-pk")
-        if campaign.isdecimal():
+        if _is_key(campaign):
             listed = listed.filter(campaigns=int(campaign))
         choices: list[tuple[Any, Any]] = [("", self.fields["coupon"].empty_label)]  # type: ignore[attr-defined]
         shown = list(listed[:LISTED_COUPONS])
-        if chosen.isdecimal() and chosen not in {str(coupon.pk) for coupon in shown}:
+        if _is_key(chosen) and chosen not in {str(coupon.pk) for coupon in shown}:
             shown += Coupon.objects.filter(pk=int(chosen))
         self.fields["coupon"].widget.choices = choices + [(coupon.pk, str(coupon)) for coupon in shown]
 
@@ -150,3 +156,7 @@ def read_asked(request: HttpRequest, *, now: datetime) -> Asked:
 def _answers(sent: QueryDict) -> dict[str, str]:
     # What was asked for and is wrong stays in its field, with its error.
     return {name: str(sent[name]) for name in ("first", "last", "campaign", "coupon", "segment") if sent.get(name)}
+
+
+def _is_key(text: str) -> bool:
+    return text.isdecimal() and len(text) <= MOST_DIGITS

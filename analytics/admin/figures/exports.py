@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.translation import gettext as _
 
 from analytics.admin.figures.asked import Asked, read_asked
 from analytics.admin.figures.pages import figures_page
 from analytics.enums import Dimension, FairnessRate
+from analytics.errors import NeedsPostgreSQL
 from analytics.selectors.metrics.expiry import expiry_reasons
 from analytics.selectors.metrics.fairness import groups
 from analytics.selectors.metrics.funnel import funnel
@@ -101,7 +102,10 @@ def export(request: HttpRequest, name: str) -> HttpResponseBase:
         raise Http404
     asked = read_asked(request, now=database_now())
     # Read before the answer begins: an error is a page then, and words are in the language of the request.
-    rows = list(TABLES[name](asked))
+    try:
+        rows = list(TABLES[name](asked))
+    except NeedsPostgreSQL as refused:
+        return HttpResponse(str(refused.message), status=refused.status, content_type="text/plain; charset=utf-8")
     file_name = f"{name}-{asked.cut.period.first}-{asked.cut.period.last}.csv"
     return StreamingHttpResponse(
         csv_stream(rows),

@@ -21,6 +21,7 @@ from analytics.admin.figures.asked import PERMISSION, Asked, read_asked
 from analytics.admin.figures.tables import groups_table, reasons_table
 from analytics.charts import ColumnChart, Series
 from analytics.enums import Dimension, ExpiryReason, FairnessRate
+from analytics.errors import NeedsPostgreSQL
 from analytics.models import FairnessSnapshot, Segment
 from analytics.selectors.metrics.expiry import claims_expired_for, expiry_reasons
 from analytics.selectors.metrics.fairness import Spread, groups, spread
@@ -50,7 +51,10 @@ def expiry(request: HttpRequest) -> HttpResponse:
     """Why claims expired; with a reason, the claims behind its number."""
     now = database_now()
     asked = read_asked(request, now=now)
-    found = expiry_reasons(asked.cut, now=now)
+    try:
+        found = expiry_reasons(asked.cut, now=now)
+    except NeedsPostgreSQL as refused:
+        return _page(request, asked, "analytics/figures/expiry.html", _("Why coupons expired"), {"refused": refused})
     table = reasons_table(found, lambda reason: f"?{asked.query(reason=reason.value)}#claims")
     context: dict[str, Any] = {"table": table if found else None, "export": _export("expiry", asked)}
     user: Any = request.user

@@ -15,8 +15,9 @@ from analytics.admin.figures import words
 from analytics.admin.figures.pages import figures_page
 from analytics.admin.figures.tables import funnel_table, reasons_table, stars_table
 from analytics.charts import ColumnChart, Series
+from analytics.errors import NeedsPostgreSQL
 from analytics.selectors.metrics.cut import Cut
-from analytics.selectors.metrics.expiry import expiry_reasons
+from analytics.selectors.metrics.expiry import ReasonCount, expiry_reasons
 from analytics.selectors.metrics.funnel import funnel
 from analytics.selectors.metrics.incremental import campaign_incremental_profit
 from analytics.selectors.metrics.money import revenue
@@ -38,7 +39,12 @@ def campaign_report(request: HttpRequest, campaign_id: int) -> HttpResponse:
     now = database_now()
     period = period_of(campaign, now=now)
     cut = Cut(period, campaign_id=campaign.pk)
-    reasons = expiry_reasons(cut, now=now)
+    refused: NeedsPostgreSQL | None = None
+    reasons: list[ReasonCount] = []
+    try:
+        reasons = expiry_reasons(cut, now=now)
+    except NeedsPostgreSQL as error:
+        refused = error
     rows = coupon_rows(cut)
     context = {
         **admin.site.each_context(request),
@@ -51,6 +57,7 @@ def campaign_report(request: HttpRequest, campaign_id: int) -> HttpResponse:
         "chart": _claims_chart(cut),
         "funnel": funnel_table(funnel(cut)),
         "reasons": reasons_table(reasons, lambda _reason: "") if reasons else None,
+        "reasons_refused": refused,
         "stars": stars_table(satisfaction(cut)),
         "rows": [
             (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import DurationField, Exists, OuterRef, Q, QuerySet
 
 from analytics.selectors.periods import Period
 from coupons.enums import OrderState
@@ -100,7 +101,7 @@ def run(statement: str, *parts: QuerySet[Any] | Any) -> list[tuple[Any, ...]]:
     """Runs one statement in which each `{}` stands for a queryset, and each `%s` for a value, in order; returns all.
 
     A queryset becomes a subquery in brackets, so that a figure that needs SQL starts from the same rows as one that
-    does not. Moments are written as the database keeps them.
+    does not. Moments and lengths of time are written as the database keeps them.
     """
     subqueries: list[str] = []
     values: list[Any] = []
@@ -110,9 +111,23 @@ def run(statement: str, *parts: QuerySet[Any] | Any) -> list[tuple[Any, ...]]:
             subqueries.append(f"({text})")
             values += inner
         else:
-            values.append(part)
+            values.append(_as_kept(part))
     # Subqueries come from Django and hold no value; every value is a parameter.
     with connection.cursor() as cursor:
         cursor.execute(statement.format(*subqueries), values)
         rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
     return list(rows)
+
+
+def later_by(column: str) -> str:
+    """Returns SQL for a moment in a column and a length of time after it, which is a `%s` to be given to `run`."""
+    later: str = connection.ops.combine_duration_expression("+", [column, "%s"])
+    return later
+
+
+def _as_kept(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    if isinstance(value, timedelta):
+        return DurationField().get_db_prep_value(value, connection)
+    return value

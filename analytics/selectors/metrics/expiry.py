@@ -26,6 +26,7 @@ from django.db.models.functions import Coalesce, Greatest
 
 from analytics.enums import ExpiryReason
 from analytics.selectors.metrics.cut import Cut, run
+from analytics.selectors.vendor import require_postgresql
 from coupons.enums import ClaimState, OrderState, ScopeMode
 from coupons.models import Claim, Coupon, ScopeEntry
 from users.enums import BehaviourKind
@@ -55,7 +56,8 @@ FURTHER = (
 CLASSIFY = """
 WITH RECURSIVE above AS (
     SELECT id AS category_id, id AS ancestor_id FROM coupons_category
-    UNION ALL
+    -- Without ALL: a circle of categories, which a damaged import can hold, ends too.
+    UNION
     SELECT above.category_id, category.parent_id
     FROM above JOIN coupons_category AS category ON category.id = above.ancestor_id
     WHERE category.parent_id IS NOT NULL
@@ -150,7 +152,12 @@ def expired_claims(cut: Cut, *, now: datetime) -> QuerySet[Claim]:
 
 
 def expiry_reasons(cut: Cut, *, now: datetime) -> list[ReasonCount]:
-    """Returns how many claims expired for each reason, the most frequent first; reasons without one are left out."""
+    """Returns how many claims expired for each reason, the most frequent first; reasons without one are left out.
+
+    Raises:
+        NeedsPostgreSQL: on any other database.
+    """
+    require_postgresql()
     found = run(
         COUNT_REASONS,
         _with_terms(expired_claims(cut, now=now)),
@@ -162,7 +169,12 @@ def expiry_reasons(cut: Cut, *, now: datetime) -> list[ReasonCount]:
 def claims_expired_for(
     cut: Cut, reason: ExpiryReason, *, now: datetime, offset: int = 0, limit: int = 50
 ) -> list[Claim]:
-    """Returns the claims behind one of the counts, newest first."""
+    """Returns the claims behind one of the counts, newest first.
+
+    Raises:
+        NeedsPostgreSQL: on any other database.
+    """
+    require_postgresql()
     found = run(
         CLAIMS_OF_REASON,
         _with_terms(expired_claims(cut, now=now)),

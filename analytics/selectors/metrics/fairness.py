@@ -90,7 +90,7 @@ WITH claimed AS (
 ), got AS (
     SELECT shopper_id, SUM(kept) AS money FROM {} AS redemption GROUP BY shopper_id
 ), member AS (
-    {}
+    SELECT shopper_id, name FROM {} AS belongs
 )
 SELECT COALESCE(member.name, ''), COUNT(*), COUNT(claimed.shopper_id), COALESCE(SUM(claimed.is_user), 0),
        COALESCE(SUM(got.money), 0)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Case, IntegerField, When
 
 from analytics.learners.intervals import Interval, share_interval
-from analytics.selectors.metrics.cut import Cut, is_without_coupon, run
+from analytics.selectors.metrics.cut import Cut, is_without_coupon, later_by, run
 from coupons.enums import OrderState
 
 WITHIN = timedelta(days=30)
@@ -37,7 +37,7 @@ class Repurchase:
 
 STATEMENT = """
 WITH paid AS (
-    SELECT shopper_id, placed_at, is_with, is_without FROM {} AS paid_order
+    SELECT shopper_id, placed_at, is_with, is_without FROM {paid} AS paid_order
 ), anchor AS (
     -- A shopper's first order with one of the coupons; of one who used none at all, the first order.
     SELECT shopper_id, COALESCE(MIN(CASE WHEN is_with = 1 THEN placed_at END), MIN(placed_at)) AS placed_at,
@@ -47,11 +47,11 @@ WITH paid AS (
     SELECT is_with, CASE WHEN EXISTS (
                SELECT 1 FROM coupons_order AS later
                WHERE later.shopper_id = anchor.shopper_id AND later.state = %s
-                 AND later.placed_at > anchor.placed_at AND later.placed_at <= anchor.placed_at + %s
+                 AND later.placed_at > anchor.placed_at AND later.placed_at <= {until}
            ) THEN 1 ELSE 0 END AS has_returned
     FROM anchor
     -- Who could still come back in time is not counted yet.
-    WHERE (is_with = 1 OR is_without = 1) AND anchor.placed_at + %s <= %s
+    WHERE (is_with = 1 OR is_without = 1) AND anchor.placed_at <= %s
 )
 SELECT is_with, COUNT(*), SUM(has_returned) FROM followed GROUP BY is_with
 """
@@ -72,12 +72,11 @@ def repurchase(cut: Cut, *, known_until: datetime, within: timedelta = WITHIN) -
         is_without=Case(When(is_without_coupon(), then=1), default=0, output_field=IntegerField()),
     )
     found = run(
-        STATEMENT,
+        STATEMENT.format(paid="{}", until=later_by("anchor.placed_at")),
         paid.values("shopper_id", "placed_at", "is_with", "is_without"),
         OrderState.REDEEMED.value,
         within,
-        within,
-        known_until,
+        known_until - within,
     )
     sides = {is_with: Returning(shoppers, int(returned)) for is_with, shoppers, returned in found}
     nobody = Returning(0, 0)

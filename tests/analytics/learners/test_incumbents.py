@@ -12,7 +12,9 @@ from tests.analytics.learners.baskets import purchases_from
 
 
 def quality(everything: list[float], new_only: list[float] | None = None) -> Quality:
-    return Quality(everything=np.array(everything), new_only=np.array(new_only or [0.1] * len(everything)))
+    """Of so many shoppers that a gain can count: each figure stands twenty times."""
+    new_only = new_only or [0.1] * len(everything)
+    return Quality(everything=np.tile(everything, 20), new_only=np.tile(new_only, 20))
 
 
 class TestSimpleWays:
@@ -47,7 +49,7 @@ class TestBeating:
         assert not beats(quality([0.5, 0.6, 0.7]), {"a": quality([0.4, 0.5, 0.6]), "b": quality([0.5, 0.6, 0.7])})
 
     def test_a_gain_within_chance_does_not_win(self) -> None:
-        assert not beats(quality([0.9, 0.2, 0.7]), {"a": quality([0.4, 0.6, 0.6])})
+        assert not beats(quality([0.9, 0.2, 0.7]), {"a": quality([0.6, 0.55, 0.6])})
 
     def test_a_clear_loss_on_new_types_loses(self) -> None:
         ours = quality([0.5, 0.6, 0.7], [0.1, 0.1, 0.1])
@@ -57,5 +59,17 @@ class TestBeating:
     def test_whoever_has_no_figure_is_left_out(self) -> None:
         gain, error = gain_over(np.array([0.5, np.nan, 0.7]), np.array([0.4, 0.9, 0.4]))
 
-        assert (gain, error) == pytest.approx((0.2, 0.1 / np.sqrt(2)))
-        assert gain_over(np.array([np.nan]), np.array([1.0])) == (0.0, 0.0)
+        assert (gain, error) == pytest.approx((0.2, 0.1))
+        assert gain_over(np.array([np.nan]), np.array([1.0])) == (0.0, np.inf)
+
+    def test_one_shopper_says_nothing_of_chance(self) -> None:
+        gain, error = gain_over(np.array([0.5]), np.array([0.25]))
+
+        assert (gain, error) == (0.25, np.inf)
+
+    def test_fewer_than_fifty_shoppers_never_win(self) -> None:
+        def of(shoppers: int, figure: float) -> Quality:
+            return Quality(everything=np.full(shoppers, figure), new_only=np.full(shoppers, 0.1))
+
+        assert not beats(of(49, 0.6), {"a": of(49, 0.5)})
+        assert beats(of(50, 0.6), {"a": of(50, 0.5)})

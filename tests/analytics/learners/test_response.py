@@ -161,6 +161,12 @@ class TestCalibration:
         assert calibration_error(np.full(1000, 0.1), answers) == pytest.approx(0)
         assert calibration_error(np.full(1000, 0.4), answers) == pytest.approx(0.3)
 
+    def test_equal_forecasts_are_one_whatever_the_order_of_their_rows(self) -> None:
+        answers = np.arange(1000) < 100
+
+        assert calibration_error(np.full(1000, 0.1), answers) == pytest.approx(0)
+        assert calibration_error(np.full(1000, 0.1), answers[::-1]) == pytest.approx(0)
+
 
 class TestMeasuring:
     def test_agrees_with_scikit_learn(self) -> None:

@@ -180,3 +180,13 @@ class TestWhichClaims:
         expire(shopper, make_ten_off())
 
         assert expiry_reasons(Cut(JUNE, coupon_id=make_ten_off().pk), now=NOW) == []
+
+
+def test_a_circle_of_categories_comes_to_an_end(shopper: User, fruit: Product) -> None:
+    assert fruit.category is not None
+    Category.objects.filter(key="food").update(parent=fruit.category)
+    other = factories.make_product()
+    expire(shopper, only_on(make_ten_off(), category=fruit.category))
+    buy(shopper, CLAIMED + timedelta(days=1), other)
+
+    assert the_reason() == ExpiryReason.OUT_OF_SCOPE
