@@ -123,7 +123,8 @@ class ModelVersionAdmin(ReadOnlyMixin, ShopModelAdmin):
 
     @display(description=_("figures"))
     def show_headline(self, version: ModelVersion) -> str:
-        return ", ".join(f"{name} {figure}" for name, figure in list(plain_figures(version.metrics))[:3]) or "–"
+        measured = {name: figure for name, figure in version.metrics.items() if isinstance(figure, float)}
+        return ", ".join(f"{name} {figure}" for name, figure in plain_figures(measured)[:3]) or "–"
 
     @display(description=_("run"))
     def show_run(self, version: ModelVersion) -> SafeString:
