@@ -7,6 +7,8 @@ import random
 import subprocess
 import sys
 from functools import partial
+from queue import SimpleQueue
+from threading import Thread
 from urllib.parse import quote
 
 import pytest
@@ -71,6 +73,12 @@ def worker(grant: Grant) -> subprocess.Popen[str]:
     )
 
 
+def listen(each: subprocess.Popen[str], chunks: int, heard: SimpleQueue[bool]) -> None:
+    """Tells when a worker has said so many chunks, or that it never will."""
+    assert each.stdout is not None
+    heard.put(all(each.stdout.readline() for _chunk in range(chunks)))
+
+
 @pytest.mark.reliability(24)
 def test_workers_killed_in_the_middle_lose_and_double_nothing(figures: Figures) -> None:
     """Two workers a round, killed after a random number of chunks, wherever they are by then."""
@@ -88,14 +96,18 @@ def test_workers_killed_in_the_middle_lose_and_double_nothing(figures: Figures) 
             each.stdin.write("go\n")
             each.stdin.flush()
         chunks = rng.randint(1, 12)
-        # A worker that found the grant in the other's hands has left: what it says ends.
-        for each in workers:
-            heard = sum(bool(each.stdout.readline()) for _chunk in range(chunks))
-            if heard == chunks:
-                break
+        heard: SimpleQueue[bool] = SimpleQueue()
+        listeners = [Thread(target=listen, args=(each, chunks, heard)) for each in workers]
+        for listener in listeners:
+            listener.start()
+        # One that found the grant in the other's hands has left: what it says ends, and the other one counts.
+        if not heard.get():
+            heard.get()
         for each in workers:
             killed_at_work += each.poll() is None
             each.kill()
+        for listener in listeners:
+            listener.join()
         for each in workers:
             each.communicate()
     # On a busy machine a round may find both of its workers gone; not every one.
