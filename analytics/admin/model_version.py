@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -165,14 +167,10 @@ class ModelVersionAdmin(ReadOnlyMixin, ShopModelAdmin):
         },
     )
     def promote(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        version, now, actor = _version(object_id), database_now(), request.user
-        reason = form.cleaned_data["reason"]
-        try_service(
-            request,
-            lambda: model_promote(version=version, reason=reason, now=now, decided_by=actor),  # type: ignore[arg-type]  # staff
-            done=gettext("In use from the next run on."),
+        version = _version(object_id)
+        return _decide(
+            request, form, version, partial(model_promote, version=version), gettext("In use from the next run on.")
         )
-        return leave_dialog(reverse("admin:analytics_modelversion_change", args=[version.pk]))
 
     @action(
         description=_("Roll back"),
@@ -187,20 +185,22 @@ class ModelVersionAdmin(ReadOnlyMixin, ShopModelAdmin):
         },
     )
     def roll_back(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        version, now, actor = _version(object_id), database_now(), request.user
-        reason = form.cleaned_data["reason"]
-        try_service(
-            request,
-            lambda: model_roll_back(job=Job(version.job), reason=reason, now=now, decided_by=actor),  # type: ignore[arg-type]  # staff
-            done=gettext("Rolled back."),
-        )
-        return leave_dialog(reverse("admin:analytics_modelversion_change", args=[version.pk]))
+        version = _version(object_id)
+        return _decide(request, form, version, partial(model_roll_back, job=Job(version.job)), gettext("Rolled back."))
 
 
 def plain_figures(figures: dict[str, Any]) -> list[tuple[str, str]]:
     """Returns the members of a dictionary that are single figures or words, as a person reads them."""
     plain = {name: value for name, value in figures.items() if isinstance(value, bool | int | float | str)}
     return [(name, f"{value:.4g}" if isinstance(value, float) else str(value)) for name, value in plain.items()]
+
+
+def _decide(
+    request: HttpRequest, form: ReasonForm, version: ModelVersion, service: Callable[..., object], done: str
+) -> HttpResponse:
+    decide = partial(service, reason=form.cleaned_data["reason"], now=database_now(), decided_by=request.user)
+    try_service(request, decide, done=done)
+    return leave_dialog(reverse("admin:analytics_modelversion_change", args=[version.pk]))
 
 
 def _table(figures: dict[str, Any]) -> str:

@@ -11,10 +11,10 @@ from users.models import User
 
 
 def with_affinities(coupons: QuerySet[Coupon], *, shopper: User | None) -> QuerySet[Coupon]:
-    """Adds `affinity_place`, `affinity_reason` and `affinity_data` from the edition that is shown.
+    """Adds `affinity_reason` and `affinity_data` from the edition that is shown.
 
     The shopper's own list comes first; a coupon that is not on it, and every coupon of somebody without a list,
-    takes what is said for everybody. All three are None for a coupon of which nothing is said.
+    takes what is said for everybody. Both are None for a coupon of which nothing is said.
     """
     shown = Subquery(AffinityEdition.objects.filter(is_shown=True).values("pk")[:1])
     coupons = coupons.annotate(
@@ -22,13 +22,11 @@ def with_affinities(coupons: QuerySet[Coupon], *, shopper: User | None) -> Query
     )
     if shopper is None:
         return coupons.annotate(
-            affinity_place=F("popular__place"),
             affinity_reason=F("popular__reason"),
             affinity_data=F("popular__reason_data"),
         )
     return coupons.annotate(
         own=FilteredRelation("affinities", condition=Q(affinities__shopper=shopper, affinities__edition=shown)),
-        affinity_place=Coalesce(F("own__place"), F("popular__place")),
         affinity_reason=Coalesce(F("own__reason"), F("popular__reason")),
         affinity_data=Coalesce(F("own__reason_data"), F("popular__reason_data")),
     )
