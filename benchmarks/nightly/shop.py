@@ -31,13 +31,13 @@ SETTINGS = (
     "SET LOCAL work_mem = '256MB'",
 )
 
-# Indexes that no foreign key needs, with what makes them again.
+# Indexes that no foreign key needs, with what makes them again. Those of a part of the rows cost little as they are.
 INDEXES = """
 SELECT entry.indrelid::regclass::text, entry.indexrelid::regclass::text, own.conname,
        COALESCE(pg_get_constraintdef(own.oid), pg_get_indexdef(entry.indexrelid))
 FROM pg_index AS entry
 LEFT JOIN pg_constraint AS own ON own.conindid = entry.indexrelid AND own.contype = 'u'
-WHERE entry.indrelid = ANY(%s::regclass[]) AND NOT entry.indisprimary
+WHERE entry.indrelid = ANY(%s::regclass[]) AND NOT entry.indisprimary AND entry.indpred IS NULL
   AND NOT EXISTS (SELECT 1 FROM pg_constraint AS other WHERE other.conindid = entry.indexrelid AND other.contype = 'f')
 """
 

@@ -60,7 +60,7 @@ CROSS JOIN generate_series(1, {EVENTS_A_SHOPPER}) AS number
 # Every second purchase was made through this shop's checkout; the others are what other systems reported.
 # An order inside an ended campaign that addressed its shopper is paid with the coupon for them half of the time.
 ORDERS_TO_COME = f"""
-CREATE TEMPORARY TABLE night_order ON COMMIT DROP AS
+CREATE TEMPORARY TABLE night_order AS
 SELECT made.*, CASE WHEN made.coupon_id IS NULL THEN 0 ELSE coupon.amount_off END AS discount
 FROM (
     SELECT row_number() OVER () AS id, shopper_id, at, value, 2 + number %% 3 AS lines,
@@ -175,7 +175,8 @@ INSERT INTO campaigns_message (dedupe_key, channel, topic, data, state, attempts
 SELECT 'night:' || id, CASE WHEN id %% 3 = 0 THEN 'email' ELSE 'in_app' END, 'expiry_reminder',
        jsonb_build_object('claim', id), 'sent', 1, claimed_at, '', claimed_at, claimed_at + interval '2 days',
        shopper_id
-FROM coupons_claim WHERE id %% 2 = 0 AND claimed_at < %(now)s - interval '2 days'
+FROM coupons_claim WHERE id %% 2 = 0 AND claimed_at < %(now)s - interval '2 days';
+DROP TABLE night_order
 """
 
 GROWING = (
