@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.db import connection
+from numpy.typing import NDArray
 
 from analytics.learners.response_features import (
     BOUGHT_COLUMNS,
@@ -29,6 +30,7 @@ from campaigns.models import Campaign, CampaignCoupon, CampaignRecipient
 DECIDED_BEFORE = timedelta(days=1)
 # Shoppers who are looked at together, however many a campaign addresses.
 MOST_SHOPPERS = 5_000
+FETCHED_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,12 @@ def offerings(campaigns: Iterable[Campaign], *, known_until: datetime | None = N
     ]
 
 
-def recipients_of(offering: Offering) -> list[int]:
-    """Returns whom an ended campaign addressed, by id."""
+def recipients_of(offering: Offering) -> NDArray[np.int64]:
+    """Returns whom an ended campaign addressed, by id, ascending."""
     recipients = CampaignRecipient.objects.filter(campaign_id=offering.campaign_id, shopper__is_staff=False)
-    return sorted(recipients.values_list("shopper_id", flat=True))
+    ids = recipients.order_by().values_list("shopper_id", flat=True)
+    found: NDArray[np.int64] = np.sort(np.fromiter(ids.iterator(FETCHED_ROWS), dtype=np.int64))
+    return found
 
 
 # The audience in a table says who; the range around it keeps every statement from reading past it, or up to it.
@@ -217,7 +221,9 @@ WHERE used.coupon_id = ANY(%(coupons)s) AND used.shopper_id BETWEEN %(first)s AN
 """
 
 
-def campaign_facts(*, offering: Offering, shopper_ids: Sequence[int], with_answers: bool) -> CampaignFacts:
+def campaign_facts(
+    *, offering: Offering, shopper_ids: Sequence[int] | NDArray[np.int64], with_answers: bool
+) -> CampaignFacts:
     """Returns what was known of some shoppers the day before a campaign; call it inside `response_facts`.
 
     Args:
@@ -235,7 +241,7 @@ def campaign_facts(*, offering: Offering, shopper_ids: Sequence[int], with_answe
     }
     of_coupons = {row[0]: row[1:] for row in _read(COUPONS, parameters)}
     # In few at a time: what each spent on each shelf is laid out in full while they are counted.
-    ordered = sorted(set(shopper_ids))
+    ordered = np.unique(np.asarray(shopper_ids, dtype=np.int64)).tolist()
     parts = [
         _facts_of(offering, ordered[first : first + MOST_SHOPPERS], parameters, of_coupons, with_answers)
         for first in range(0, max(len(ordered), 1), MOST_SHOPPERS)
