@@ -1,4 +1,4 @@
-"""Bulk writing: rows renewed by COPY are what the ORM would have left."""
+"""Rows renewed by COPY and one statement are what the ORM would have left."""
 
 from __future__ import annotations
 
