@@ -25,10 +25,10 @@ from analytics.learners.recommendation import Taught, blend_chances, taught_from
 from analytics.models import Run
 from analytics.selectors.coverage import barred_from, coverage_of
 from analytics.selectors.purchases import (
-    CHUNK_SHOPPERS,
     SECONDS_A_DAY,
     Kinds,
     buyers_of,
+    chunk_length,
     kinds_of,
     purchase_chunks,
 )
@@ -115,7 +115,7 @@ def _learn_and_publish(
 
     def read(shopper_ids: NDArray[np.int64], label: str) -> Iterable[Purchases]:
         chunks = purchase_chunks(window, kinds, shopper_ids)
-        return progress(chunks, label=label, total=-(-len(shopper_ids) // CHUNK_SHOPPERS))
+        return progress(chunks, label=label, total=-(-len(shopper_ids) // chunk_length(kinds)))
 
     # Few enough to be held in memory, since they are gone through several times.
     held = list(read(taught, "Reading purchases"))
@@ -216,7 +216,7 @@ def _drafts(
     progress: Progress,
 ) -> Iterator[AffinityDraft]:
     chunks = purchase_chunks(window, kinds, buyers)
-    for purchases in progress(chunks, label="Listing coupons", total=-(-len(buyers) // CHUNK_SHOPPERS)):
+    for purchases in progress(chunks, label="Listing coupons", total=-(-len(buyers) // chunk_length(kinds))):
         known = known_before(purchases, items, day=_day(window.end))
         chances = known.taught(model) if model is not None else blend_chances(known.blend)
         segments = segments_of(purchases.shopper_ids, now=now)

@@ -82,7 +82,8 @@ def purchases_of(*, shopper_ids: Ints, order: Ints, kind: Ints, day: Floats, kin
         shopper_ids: ascending; each line's `buyer` is one of them.
         order, kind, day, buyer: one entry a line.
     """
-    _, firsts = np.unique(np.stack([order, kind]), axis=1, return_index=True)
+    # One number for each order and type: ids of orders stay far below 2⁶³ / kinds.
+    _, firsts = np.unique(order * max(kinds, 1) + kind, return_index=True)
     return Purchases(
         shopper_ids=shopper_ids,
         shopper=np.searchsorted(shopper_ids, buyer[firsts]),

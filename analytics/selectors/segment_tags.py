@@ -9,6 +9,7 @@ import numpy as np
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
+from config.kernel.among import Among
 from users.enums import TagSource
 from users.models import Tag
 
@@ -18,7 +19,7 @@ FETCHED_ROWS = 20_000
 
 def segments_of(shopper_ids: NDArray[np.int64], *, now: datetime) -> list[str]:
     """Returns the segment's tag of each of these shoppers, "" for one without."""
-    tags = dict(_tags(now).filter(shopper_id__in=shopper_ids.tolist()).values_list("shopper_id", "name"))
+    tags = dict(_tags(now).filter(Among("shopper_id", shopper_ids.tolist())).values_list("shopper_id", "name"))
     return [tags.get(shopper_id, "") for shopper_id in shopper_ids.tolist()]
 
 
