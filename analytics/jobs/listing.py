@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.learners.item_models import ItemModel
+from analytics.learners.purchases import Habits
 from analytics.learners.shortlist import (
     Relevance,
     groups_of,
@@ -55,14 +56,15 @@ class AffinityLister:
         self,
         shopper_ids: NDArray[np.int64],
         chances: NDArray[np.float32],
-        seen: NDArray[np.bool_],
+        habits: Habits,
         segments: Sequence[str],
         barred: NDArray[np.bool_],
     ) -> Iterator[AffinityDraft]:
         """Yields the lists of shoppers with purchases.
 
         Args:
-            chances, seen: shoppers × types.
+            chances: shoppers × types.
+            habits: what they bought.
             segments: the tag of each, "" for none.
             barred: what is not meant for them: shoppers × coupons. What everybody likes counts it all the same.
         """
@@ -80,9 +82,13 @@ class AffinityLister:
         rows, places = np.nonzero(order >= 0)
         coupons = order[rows, places]
         kinds = relevance.leading_kind[rows, coupons]
-        is_bought = seen[rows, kinds]
+        is_bought = habits.has(rows, kinds)
         companions = np.full(len(rows), -1, dtype=np.int64)
-        companions[~is_bought] = strongest_companion(seen[rows[~is_bought]], self.items.ease, kinds[~is_bought])
+        # Asked only where the answer is said.
+        asked = np.flatnonzero(~is_bought & ~self.coverage.is_whole_shop[coupons])
+        companions[asked] = strongest_companion(
+            rows[asked], kinds[asked], owned=habits.pair_kind, starts=habits.starts, weights=self.items.ease
+        )
         scores = relevance.score[rows, coupons]
         for row, place, coupon, kind, bought, companion, score in zip(
             rows.tolist(),

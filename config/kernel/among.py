@@ -12,7 +12,7 @@ from django.db.models.lookups import Lookup
 from django.db.models.sql.compiler import SQLCompiler
 
 
-class Among(Lookup):  # type: ignore[type-arg]  # no subscript at run time
+class Among(Lookup):
     """Whether a field of whole numbers is one of those given, as in `filter(Among("shopper_id", ids))`.
 
     `shopper_id__in` looks at every number in Python, several times over, and writes each into the statement; a night
@@ -25,12 +25,13 @@ class Among(Lookup):  # type: ignore[type-arg]  # no subscript at run time
     def __init__(self, field: Any, numbers: Iterable[int]) -> None:
         super().__init__(F(field) if isinstance(field, str) else field, tuple(numbers))
 
-    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
         """Writes the condition for databases that read JSON, such as SQLite."""
         field, parameters = self.process_lhs(compiler, connection)
-        return f"{field} IN (SELECT value FROM json_each(%s))", [*parameters, json.dumps(self.rhs)]
+        statement = f"{field} IN (SELECT value FROM json_each(%s))"  # noqa: S608 - a column's quoted name
+        return statement, (*parameters, json.dumps(self.rhs))
 
-    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
         """Writes the condition so that an index serves it."""
         field, parameters = self.process_lhs(compiler, connection)
-        return f"{field} = ANY(%s::bigint[])", [*parameters, "{" + ",".join(map(str, self.rhs)) + "}"]
+        return f"{field} = ANY(%s::bigint[])", (*parameters, "{" + ",".join(map(str, self.rhs)) + "}")
