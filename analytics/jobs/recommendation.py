@@ -220,10 +220,8 @@ def _drafts(
         barred = barred_from(lister.coverage, purchases.shopper_ids, now=now)
         yield from lister.own_lists(purchases.shopper_ids, chances, known.habits, segments, barred)
     # Whoever bought nothing lately, but has a segment, gets what its members like; everybody else what all like.
-    for shopper_id, segment in tagged_shoppers(now=now):
-        place = int(np.searchsorted(buyers, shopper_id))
-        if place == len(buyers) or buyers[place] != shopper_id:
-            yield from lister.segment_list(shopper_id, segment)
+    for shopper_id, segment in tagged_shoppers(now=now, except_for=buyers):
+        yield from lister.segment_list(shopper_id, segment)
     yield from lister.popular_list()
 
 
