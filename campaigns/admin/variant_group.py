@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
@@ -16,7 +17,19 @@ from unfold.decorators import display
 
 from campaigns.models import VariantArm, VariantGroup
 from campaigns.selectors.variant_figures import VariantFigures, variant_figures
-from config.kernel.admin_tools import DistinctRowsFormSet, ShopModelAdmin, ShopTabularInline
+from config.kernel.admin_history import HistoryModelAdmin
+from config.kernel.admin_tools import DistinctRowsFormSet, ShopTabularInline
+
+
+class VariantArmForm(forms.ModelForm):
+    """A coupon that competes. It is taken out or put in, never changed into another one.
+
+    The other one would go on with the share that this one has earned.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["coupon"].disabled = self.instance.pk is not None
 
 
 class VariantArmFormSet(DistinctRowsFormSet):
@@ -27,6 +40,7 @@ class VariantArmInline(ShopTabularInline):
     """The coupons of the group; their shares are the nightly run's."""
 
     model = VariantArm
+    form = VariantArmForm
     formset = VariantArmFormSet
     autocomplete_fields = ("coupon",)
     fields = ("coupon", "show_share")
@@ -51,7 +65,7 @@ class VariantArmInline(ShopTabularInline):
 
 
 @admin.register(VariantGroup)
-class VariantGroupAdmin(ShopModelAdmin):
+class VariantGroupAdmin(HistoryModelAdmin):
     """Made and switched on or off here. What has been decided stays, so that a group is never deleted."""
 
     class Media:

@@ -5,6 +5,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
 
 from config.kernel.append_only import AppendOnlyModel
 from config.kernel.ids import uuid7
@@ -35,6 +36,9 @@ class VariantGroup(models.Model):
         help_text=_("An order that earns more counts no more, or one large order would decide."),
     )
     policy = models.PositiveBigIntegerField(_("model in force"), default=0, editable=False)
+
+    # The history keeps what people decided; which model is in force stands in the registry.
+    history = HistoricalRecords(excluded_fields=["public_id", "policy"])
 
     class Meta:
         verbose_name = _("variant group")

@@ -77,13 +77,14 @@ def variant_shares_publish(*, group: VariantGroup, shares: Mapping[int, float], 
     Args:
         shares: by coupon id; an arm that is not among them counts as the mean of the others.
     """
-    # Two who publish at once do it one after the other; requests see the one or the other, never a mixture.
+    # Two who publish at once do it one after the other, and so does a marketer who saves the group; requests see the
+    # one or the other, never a mixture.
     VariantGroup.objects.select_for_update().get(pk=group.pk)
     for arm in VariantArm.objects.select_for_update().filter(group=group).order_by("pk"):
         arm.share = shares.get(arm.coupon_id)
         arm.save(update_fields=["share"])
+    VariantGroup.objects.filter(pk=group.pk).update(policy=policy)
     group.policy = policy
-    group.save(update_fields=["policy"])
 
 
 def decision_rewards_write(*, outcomes: Iterable[DecisionReward]) -> int:
