@@ -98,7 +98,7 @@ def _rewarded(outcomes: list[Outcome], now: datetime) -> list[DecisionReward]:
     found: list[DecisionReward] = []
     for outcome in outcomes:
         (reward,) = rewards(
-            clicked=np.array([outcome.clicked]),
+            claimed=np.array([outcome.claimed]),
             dwell_seconds=np.array([outcome.dwell_seconds]),
             redeemed=np.array([outcome.redeemed]),
             margin=np.array([float(outcome.margin)]),
@@ -108,7 +108,7 @@ def _rewarded(outcomes: list[Outcome], now: datetime) -> list[DecisionReward]:
             DecisionReward(
                 decision=outcome.decision,
                 reward=min(max(reward, 0.0), 1.0),
-                clicked=outcome.clicked,
+                claimed=outcome.claimed,
                 dwell_seconds=outcome.dwell_seconds,
                 redeemed=outcome.redeemed,
                 margin=outcome.margin,

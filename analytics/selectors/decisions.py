@@ -34,7 +34,7 @@ class Outcome:
     """What a shopper did with the coupon after a decision; `margin` is in minor units, less the discount."""
 
     decision: Decision
-    clicked: bool
+    claimed: bool
     dwell_seconds: float
     redeemed: bool
     margin: int
@@ -133,13 +133,12 @@ def _outcome(
 ) -> Outcome:
     key = decision.shopper_id, decision.coupon_id
     start, end = decision.decided_at, _end(decision)
-    dwells = [seconds for at, seconds in looked[key] if start <= at < end]
     orders = [(subtotal, cost) for at, subtotal, cost in used[key] if start <= at < end]
     percent = decision.group.margin_percent
     return Outcome(
         decision=decision,
-        clicked=bool(dwells) or any(start <= at < end for at in claimed[key]),
-        dwell_seconds=sum(dwells),
+        claimed=any(start <= at < end for at in claimed[key]),
+        dwell_seconds=sum(seconds for at, seconds in looked[key] if start <= at < end),
         redeemed=bool(orders),
         margin=sum(subtotal * percent // 100 - cost for subtotal, cost in orders),
     )
@@ -154,10 +153,10 @@ def _end(decision: Decision) -> datetime:
 def _looks(
     shoppers: set[int], coupons: dict[Any, int], first: datetime, last: datetime
 ) -> dict[tuple[int, int], list[tuple[datetime, float]]]:
-    """Returns when coupons were opened, and for how many seconds where the shop said so."""
+    """Returns when the shop said that coupons were looked at, and for how many seconds."""
     found: dict[tuple[int, int], list[tuple[datetime, float]]] = defaultdict(list)
     events = BehaviourEvent.objects.filter(
-        kind__in=[BehaviourKind.VIEW, BehaviourKind.DWELL],
+        kind=BehaviourKind.DWELL,
         shopper_id__in=shoppers,
         coupon_public_id__in=coupons,
         occurred_at__gte=first,

@@ -16,6 +16,16 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RenameField(
+            model_name='decisionreward',
+            old_name='clicked',
+            new_name='claimed',
+        ),
+        migrations.AlterField(
+            model_name='decisionreward',
+            name='claimed',
+            field=models.BooleanField(verbose_name='Claimed'),
+        ),
         migrations.CreateModel(
             name='HistoricalVariantGroup',
             fields=[

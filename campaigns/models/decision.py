@@ -114,7 +114,7 @@ class DecisionReward(AppendOnlyModel):
 
     decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="outcome", primary_key=True)
     reward = models.FloatField(_("reward"))
-    clicked = models.BooleanField(_("opened or claimed"))
+    claimed = models.BooleanField(_("Claimed"))
     dwell_seconds = models.FloatField(_("seconds looked at"), default=0)
     redeemed = models.BooleanField(_("used"))
     margin = models.BigIntegerField(_("margin less discount"), default=0)

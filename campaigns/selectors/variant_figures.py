@@ -16,7 +16,7 @@ class VariantFigures:
 
     decisions: int = 0
     measured: int = 0
-    clicked: int = 0
+    claimed: int = 0
     redeemed: int = 0
     mean_reward: float | None = None
 
@@ -30,7 +30,7 @@ def variant_figures(group_ids: Iterable[int]) -> dict[tuple[int, int], VariantFi
         .annotate(
             decisions=Count("pk"),
             measured=Count("outcome"),
-            clicked=Count("outcome", filter=Q(outcome__clicked=True)),
+            claimed=Count("outcome", filter=Q(outcome__claimed=True)),
             redeemed=Count("outcome", filter=Q(outcome__redeemed=True)),
             mean_reward=Avg("outcome__reward"),
         )

@@ -98,7 +98,7 @@ def test_control_without_that_form_another_coupon_goes_on_with_the_share(
 
 
 def test_another_coupon_in_its_place_begins_without_a_share(marketer_client: Client, group: VariantGroup) -> None:
-    first, second = group.arms.order_by("pk")
+    _first, second = group.arms.order_by("pk")
     other = factories.make_coupon()
     sent = posted(group, new=(other,), **{"arms-0-DELETE": "on"})
     assert marketer_client.post(page_of(group), sent).status_code == 302

@@ -21,6 +21,7 @@ from tests import factories
 from tests.analytics.builders import make_claim_at, make_order, make_redemption
 from tests.campaigns.test_variants import make_group
 from users.models import BehaviourEvent, User
+from users.services.events import coupon_view_note
 
 NOW = factories.NOW
 DAY = timedelta(days=1)
@@ -73,7 +74,7 @@ def make_log(
         for number, shopper in enumerate(shoppers)
     )  # fmt: skip
     DecisionReward.objects.bulk_create(
-        DecisionReward(decision=decision, reward=float(random.random() < means[number % len(means)]), clicked=True,
+        DecisionReward(decision=decision, reward=float(random.random() < means[number % len(means)]), claimed=True,
                        redeemed=False, measured_at=at)
         for number, decision in enumerate(decisions)
     )  # fmt: skip
@@ -94,7 +95,7 @@ class TestOutcomes:
         look(decision, self.LONG_AGO + 2 * HOUR, {"seconds": 12})
 
         (outcome,) = due()
-        assert (outcome.clicked, outcome.dwell_seconds, outcome.redeemed) == (True, 42, True)
+        assert (outcome.claimed, outcome.dwell_seconds, outcome.redeemed) == (True, 42, True)
         # A quarter of 100.00, less 10.00.
         assert outcome.margin == 15_00
 
@@ -102,7 +103,7 @@ class TestOutcomes:
         make_decision(make_group(0.5, 0.5), self.LONG_AGO)
 
         (outcome,) = due()
-        assert (outcome.clicked, outcome.dwell_seconds, outcome.redeemed, outcome.margin) == (False, 0, False, 0)
+        assert (outcome.claimed, outcome.dwell_seconds, outcome.redeemed, outcome.margin) == (False, 0, False, 0)
 
     @pytest.mark.parametrize("offset", [-HOUR, 7 * DAY])
     def test_what_lies_outside_its_time_is_not_its_doing(self, offset: timedelta) -> None:
@@ -111,7 +112,7 @@ class TestOutcomes:
         look(decision, self.LONG_AGO + offset, {"seconds": 30})
 
         (outcome,) = due()
-        assert (outcome.clicked, outcome.redeemed) == (False, False)
+        assert (outcome.claimed, outcome.redeemed) == (False, False)
 
     def test_another_shoppers_or_coupons_uses_do_not_count(self) -> None:
         group = make_group(0.5, 0.5)
@@ -154,7 +155,19 @@ class TestOutcomes:
         look(decision, self.LONG_AGO + HOUR, {} if data is None else data)
 
         (outcome,) = due()
-        assert (outcome.clicked, outcome.dwell_seconds) == (True, 0)
+        assert (outcome.claimed, outcome.dwell_seconds) == (False, 0)
+
+    def test_opening_what_one_was_led_to_earns_nothing(self) -> None:
+        """Following the link opens the coupon, so that it would say the same of all; claiming is an answer."""
+        group = make_group(0.5, 0.5)
+        opened, claimed = (make_decision(group, self.LONG_AGO) for _number in range(2))
+        for decision in (opened, claimed):
+            coupon_view_note(shopper=decision.shopper, coupon=decision.coupon.public_id, now=self.LONG_AGO + HOUR)
+        make_claim_at(claimed.shopper, claimed.coupon, self.LONG_AGO + HOUR)
+
+        run_bandit(now=NOW)
+        assert DecisionReward.objects.get(decision=opened).reward == 0
+        assert DecisionReward.objects.get(decision=claimed).reward == pytest.approx(0.05)
 
 
 @pytest.mark.django_db

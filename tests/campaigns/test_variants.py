@@ -132,7 +132,7 @@ class TestTheLog:
     def test_refuses_rewards_that_are_none(self, decision: Decision, reward: float) -> None:
         with pytest.raises(IntegrityError), transaction.atomic():
             DecisionReward.objects.create(
-                decision=decision, reward=reward, clicked=True, redeemed=False, measured_at=NOW
+                decision=decision, reward=reward, claimed=True, redeemed=False, measured_at=NOW
             )
 
 
