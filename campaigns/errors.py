@@ -49,7 +49,7 @@ class HoldoutTooLate(DomainError):
 
 
 class HoldoutTaken(DomainError):
-    """A draft keeps shoppers out for another campaign. Data: `coupon` (its public id), `title`, `campaign` (its title)."""
+    """A draft keeps shoppers out for another one. Data: `coupon` (its public id), `title`, `campaign` (its title)."""
 
     code = "holdout_taken"
     message = _(

@@ -53,7 +53,7 @@ def campaign_hold_out(*, campaign: Campaign, coupons: Iterable[Coupon]) -> None:
 def campaign_holdout_settle(*, campaign: Campaign) -> None:
     """Makes the holdout of a campaign that was published that of its drafts, and of no other draft.
 
-    Call it after coupons have been added or taken out, and when the campaign has ended. Changes nothing the second time.
+    Call it after coupons were added or taken out, and when the campaign has ended. The second time it changes nothing.
 
     Raises:
         HoldoutTaken: a draft that was added keeps shoppers out for another campaign.
