@@ -21,7 +21,7 @@ from tests import factories
 from tests.analytics.builders import make_claim_at, make_order, make_redemption
 from tests.campaigns.test_variants import make_group
 from users.models import BehaviourEvent, User
-from users.services.events import coupon_view_note
+from users.services.views import coupon_view_note, coupon_views_write
 
 NOW = factories.NOW
 DAY = timedelta(days=1)
@@ -164,6 +164,7 @@ class TestOutcomes:
         for decision in (opened, claimed):
             coupon_view_note(shopper=decision.shopper, coupon=decision.coupon.public_id, now=self.LONG_AGO + HOUR)
         make_claim_at(claimed.shopper, claimed.coupon, self.LONG_AGO + HOUR)
+        assert coupon_views_write(now=NOW) == 2
 
         run_bandit(now=NOW)
         assert DecisionReward.objects.get(decision=opened).reward == 0
