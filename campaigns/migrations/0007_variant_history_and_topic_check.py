@@ -7,6 +7,8 @@ import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
 
+from config.kernel.checks_later import CheckTheRest
+
 
 class Migration(migrations.Migration):
 
@@ -16,6 +18,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # First, so that nothing below is locked while it looks.
+        CheckTheRest(
+            model_name='message',
+            name='campaigns_message_topic',
+        ),
         migrations.RenameField(
             model_name='decisionreward',
             old_name='clicked',
