@@ -13,6 +13,7 @@ from django.test import Client
 
 from campaigns.errors import NothingToOffer
 from campaigns.models import Decision, DecisionReward, VariantArm, VariantGroup, VariantShare
+from campaigns.selectors.variant_figures import segment_shares
 from campaigns.services.variants import variant_decide, variant_shares_publish
 from config.kernel.append_only import AppendOnly
 from coupons.models import Coupon
@@ -131,6 +132,15 @@ class TestDeciding:
         variant_shares_publish(group=group, shares=shares, by_segment={}, policy=4)
 
         assert not VariantShare.objects.exists()
+
+    def test_shows_marketers_what_each_segment_gets(self) -> None:
+        group = make_group(0.5, 0.5)
+        first, second = (arm.coupon_id for arm in group.arms.order_by("pk"))
+        shares = {first: 0.25, second: 0.75}
+        variant_shares_publish(group=group, shares={}, by_segment={"segment:loyal": shares}, policy=3)
+        VariantArm.objects.create(group=group, coupon=factories.make_coupon())
+
+        assert segment_shares(group) == {"loyal": [0.25, 0.75, None]}
 
     @pytest.mark.parametrize("broken", ["off", "ended", "empty"])
     def test_of_a_group_without_offers_is_refused(self, broken: str) -> None:
