@@ -47,6 +47,7 @@ class DecisionLog:
     coupon_ids: NDArray[np.int64]
     propensities: Matrix
     policies: NDArray[np.int64]
+    segments: NDArray[np.str_]
     rewards: Matrix
     ages_days: Matrix
 
@@ -59,6 +60,7 @@ class DecisionLog:
             coupon_ids=self.coupon_ids[rows],
             propensities=self.propensities[rows],
             policies=self.policies[rows],
+            segments=self.segments[rows],
             rewards=self.rewards[rows],
             ages_days=self.ages_days[rows],
         )
@@ -93,7 +95,12 @@ def decision_log(*, group: VariantGroup, as_of: datetime, lasts: timedelta) -> D
         )
         .order_by("decision__decided_at", "pk")
         .values_list(
-            "decision__coupon_id", "decision__propensity", "decision__policy", "reward", "decision__decided_at"
+            "decision__coupon_id",
+            "decision__propensity",
+            "decision__policy",
+            "decision__segment",
+            "reward",
+            "decision__decided_at",
         )
     )
     found = list(rows.iterator())
@@ -101,8 +108,9 @@ def decision_log(*, group: VariantGroup, as_of: datetime, lasts: timedelta) -> D
         coupon_ids=np.array([row[0] for row in found], dtype=np.int64),
         propensities=np.array([row[1] for row in found], dtype=np.float64),
         policies=np.array([row[2] for row in found], dtype=np.int64),
-        rewards=np.array([row[3] for row in found], dtype=np.float64),
-        ages_days=np.array([(as_of - row[4]) / timedelta(days=1) for row in found], dtype=np.float64),
+        segments=np.array([row[3] for row in found], dtype=np.str_),
+        rewards=np.array([row[4] for row in found], dtype=np.float64),
+        ages_days=np.array([(as_of - row[5]) / timedelta(days=1) for row in found], dtype=np.float64),
     )
 
 

@@ -9,10 +9,9 @@ import numpy as np
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
-from users.enums import TagSource
+from users.enums import SEGMENT_PREFIX, TagSource
 from users.models import Tag
 
-TAG_PREFIX = "segment:"
 FETCHED_ROWS = 20_000
 
 
@@ -29,5 +28,5 @@ def tagged_shoppers(*, now: datetime) -> Iterator[tuple[int, str]]:
 
 def _tags(now: datetime) -> QuerySet[Tag]:
     return Tag.objects.active(now).filter(
-        source=TagSource.SEGMENTATION, name__startswith=TAG_PREFIX, shopper__is_active=True, shopper__is_staff=False
+        source=TagSource.SEGMENTATION, name__startswith=SEGMENT_PREFIX, shopper__is_active=True, shopper__is_staff=False
     )

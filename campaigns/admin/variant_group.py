@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from campaigns.models import VariantArm, VariantGroup
-from campaigns.selectors.variant_figures import VariantFigures, variant_figures
+from campaigns.selectors.variant_figures import VariantFigures, segment_shares, variant_figures
 from config.kernel.admin_history import HistoryModelAdmin
 from config.kernel.admin_tools import DistinctRowsFormSet, ShopTabularInline
 
@@ -61,7 +61,7 @@ class VariantArmInline(ShopTabularInline):
 
     @display(description=_("drawn for"))
     def show_share(self, arm: VariantArm) -> str:
-        return "–" if arm.share is None else f"{100 * arm.share:.1f}%"
+        return _percent(arm.share)
 
 
 @admin.register(VariantGroup)
@@ -104,7 +104,12 @@ class VariantGroupAdmin(HistoryModelAdmin):
             (arm.coupon.title, arm.share, figures.get((group.pk, arm.coupon_id), VariantFigures()))
             for arm in group.arms.select_related("coupon").order_by("pk")
         ]
-        return render_to_string("admin/campaigns/variantgroup/figures.html", {"rows": rows})
+        segments = [(name, [_percent(share) for share in shares]) for name, shares in segment_shares(group).items()]
+        return render_to_string("admin/campaigns/variantgroup/figures.html", {"rows": rows, "segments": segments})
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
 
 
 def _may(request: HttpRequest, verb: str) -> bool:

@@ -68,7 +68,7 @@ def test_an_old_version_is_not_brought_back(superuser_client: Client, group: Var
 
 def test_what_the_night_publishes_is_no_change_of_a_marketer(group: VariantGroup) -> None:
     before = group.history.count()
-    variant_shares_publish(group=group, shares={}, policy=5)
+    variant_shares_publish(group=group, shares={}, by_segment={}, policy=5)
     assert group.history.count() == before
 
 

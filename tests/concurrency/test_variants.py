@@ -33,7 +33,7 @@ def test_a_crowd_of_requests_of_one_shopper_is_led_to_one_coupon() -> None:
 
 def publish(group: VariantGroup) -> None:
     shares = {arm.coupon_id: 0.5 for arm in group.arms.all()}
-    variant_shares_publish(group=VariantGroup.objects.get(pk=group.pk), shares=shares, policy=8)
+    variant_shares_publish(group=VariantGroup.objects.get(pk=group.pk), shares=shares, by_segment={}, policy=8)
 
 
 def save_while_the_night_publishes(group: VariantGroup) -> None:

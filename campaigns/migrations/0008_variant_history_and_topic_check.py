@@ -13,7 +13,7 @@ from config.kernel.checks_later import CheckTheRest
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0006_scores_and_contact_plans'),
+        ('campaigns', '0007_decision_segment'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
