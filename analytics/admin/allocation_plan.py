@@ -19,11 +19,11 @@ from unfold.forms import BaseDialogForm
 from analytics.enums import RunState
 from analytics.jobs.allocation import NotPossible, dry_run, run_allocation
 from analytics.models import AllocationPlan, Run, Segment
-from analytics.services.segments import TAG_PREFIX
 from config.kernel.admin_tools import ShopModelAdmin, leave_dialog, try_service
 from config.kernel.clock import database_now
 from config.kernel.money import exponent, format_money
 from coupons.models import Coupon
+from users.enums import SEGMENT_PREFIX
 
 # Of the currency's units: "one more ¥1,000 brings …".
 MORE = 1_000
@@ -141,7 +141,7 @@ def readable_result(metrics: dict[str, Any]) -> dict[str, Any]:
         ],
         "coupons": [(titles.get(key, key), f"{count:,}") for key, count in metrics["coupons"].items()],
         "segments": [
-            (segments.get(name, name.removeprefix(TAG_PREFIX)), f"{share:.0%}")
+            (segments.get(name, name.removeprefix(SEGMENT_PREFIX)), f"{share:.0%}")
             for name, share in metrics["segments"].items()
         ],
     }
