@@ -50,7 +50,7 @@ class AffinityLister:
     items: ItemModel
     coverage: Coverage
     _groups: Ints = field(init=False)
-    # That each type was bought, that something goes with each, and what speaks of no type.
+    # That each type was bought, that something goes with each, that many go for it, that it counts everything.
     _whys: list[AffinityWhy] = field(init=False)
     _sums: dict[str, _Sums] = field(init=False, default_factory=dict)
     _segment_lists: dict[str, list[AffinityDraft]] = field(init=False, default_factory=dict)
@@ -128,9 +128,9 @@ class AffinityLister:
     def _why_of(self, coupons: Ints, kinds: Ints, is_bought: NDArray[np.bool_], companions: Ints) -> NDArray[np.int64]:
         """Returns the position in `_whys` of what each place says."""
         count = len(self.kinds)
-        said = np.where(companions >= 0, count + companions, self._whys.index(POPULAR))
+        said = np.where(companions >= 0, count + companions, 2 * count)
         said = np.where(is_bought, kinds, said)
-        return np.where(self.coverage.is_whole_shop[coupons], self._whys.index(ANYTHING), said)
+        return np.where(self.coverage.is_whole_shop[coupons], 2 * count + 1, said)
 
     def _add(self, segment: str, chances: NDArray[np.float32], relevance: Relevance) -> None:
         sums = self._sums.setdefault(

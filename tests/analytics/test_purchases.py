@@ -21,7 +21,6 @@ from analytics.selectors.purchases import (
     purchases_read,
 )
 from analytics.selectors.windows import Window
-from config.kernel.among import Among
 from coupons.models import Order, OrderLine
 from tests import factories
 from tests.analytics.shopping import Shop, buy, make_shop
@@ -124,17 +123,3 @@ class TestColumns:
         rows = Order.objects.values_list("pk", column)
         with pytest.raises((ValueError, TypeError)):
             columns_of(rows, columns=2)
-
-
-class TestAmong:
-    def test_is_in(self) -> None:
-        shoppers = [factories.make_shopper() for _ in range(4)]
-        ids = [shopper.pk for shopper in shoppers]
-        assert set(User.objects.filter(Among("pk", ids[1:3]))) == set(shoppers[1:3])
-        assert set(User.objects.filter(~Among("pk", ids))) & set(shoppers) == set()
-        assert not User.objects.filter(Among("pk", [])).exists()
-        assert User.objects.filter(Among("pk", [ids[0], 2**62])).count() == 1
-
-    def test_follows_a_relation(self) -> None:
-        order = buy(factories.make_shopper(), [factories.make_product()], NOW)
-        assert OrderLine.objects.filter(Among("order__shopper_id", [order.shopper_id])).count() == 1
