@@ -29,7 +29,7 @@ def columns_of(rows: QuerySet[Any, tuple[Any, ...]], *, columns: int, moments: C
         moments: which of them are moments; they come as microseconds since 1970.
 
     Raises:
-        ValueError: a value is NULL or of another type.
+        ValueError: a value is NULL or of another type; beside PostgreSQL, NULL is a `TypeError`.
     """
     if connection.vendor != "postgresql":
         return _fetched(rows, columns, moments)

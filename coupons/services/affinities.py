@@ -90,7 +90,7 @@ def _delete_hidden() -> None:
         # Everybody's list, a row for each coupon.
         rows.filter(shopper=None).delete()
         # From shopper to shopper: going by the primary key would pass every row that is shown, again for each chunk.
-        last = 0
+        last: int | None = 0
         while last is not None:
             rest = rows.filter(shopper__gt=last)
             last = rest.order_by("shopper").values_list("shopper_id", flat=True)[CHUNK_ROWS : CHUNK_ROWS + 1].first()
