@@ -17,7 +17,8 @@ from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
 from analytics.enums import RunState
-from analytics.jobs.allocation import NotPossible, dry_run, run_allocation
+from analytics.jobs.allocation import dry_run, run_allocation
+from analytics.jobs.allocation_decision import HISTORY, RESPONSE, NotPossible
 from analytics.models import AllocationPlan, Run, Segment
 from analytics.services.segments import TAG_PREFIX
 from config.kernel.admin_tools import ShopModelAdmin, leave_dialog, try_service
@@ -127,7 +128,9 @@ def readable_result(metrics: dict[str, Any]) -> dict[str, Any]:
     titles = {str(coupon.pk): coupon.title for coupon in Coupon.objects.filter(pk__in=list(metrics["coupons"]))}
     segments = {segment.tag_name: str(segment) for segment in Segment.objects.all()}
     return {
-        "by_uplift": metrics["basis"] == "uplift",
+        "basis": _basis(metrics),
+        # Runs of before scores were used have no such figure.
+        "scored": f"{metrics.get('scored', 0):.0%}",
         "shown": metrics["shown"].get("campaign"),
         "price": price_sentence(metrics),
         "figures": [
@@ -167,6 +170,12 @@ def price_sentence(metrics: dict[str, Any]) -> str:
         "more": format_money(more),
         "value": format_money(round(price * more)),
     }
+
+
+def _basis(metrics: dict[str, Any]) -> str:
+    """Returns what values rest on; where nothing had scored a pair, "response" once meant history."""
+    basis: str = metrics["basis"]
+    return HISTORY if basis == RESPONSE and not metrics.get("scored") else basis
 
 
 def _metrics(run: Run | None) -> dict[str, Any]:

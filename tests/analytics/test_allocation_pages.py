@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -10,7 +11,8 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from analytics.enums import RunReason
-from analytics.jobs.allocation import NotPossible, dry_run, run_allocation
+from analytics.jobs.allocation import dry_run, run_allocation
+from analytics.jobs.allocation_decision import NotPossible
 from analytics.models import AllocationPlan, Run
 from campaigns.models import Exposure
 from coupons.models import Allocation
@@ -66,6 +68,34 @@ class TestPages:
             shown = superuser_client.get(self.page("change", plan)).content.decode()
         assert "One more ¥1,000.00 brings ¥" in shown
         assert superuser_client.get(reverse("admin:analytics_allocationplan_changelist")).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("figures", "sentence"),
+        [
+            ({"basis": "history", "scored": 0.0}, "rests on each shopper&#x27;s own history"),
+            ({"basis": "response", "scored": 0.42}, "rests for 42% of all pairs"),
+            ({"basis": "uplift", "scored": 0.42}, "rests for 42% of all pairs"),
+            ({"basis": "uplift", "scored": 0.0}, "Values count only what the coupon causes"),
+        ],
+    )
+    def test_the_result_says_what_it_rests_on(
+        self, superuser_client: Client, crowd: list[User], figures: dict[str, Any], sentence: str
+    ) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        run = run_allocation(plan=plan, now=NOW)
+        Run.objects.update(metrics={**run.metrics, **figures, "shown": {"campaign": "spring"}})
+        with override("en"):
+            page = superuser_client.get(self.page("change", plan)).content.decode()
+        assert sentence in page.replace("rests on each shopper's", "rests on each shopper&#x27;s")
+
+    def test_a_result_of_before_scores_were_used_can_be_read(self, superuser_client: Client, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        metrics = {**run_allocation(plan=plan, now=NOW).metrics, "basis": "response"}
+        del metrics["scored"], metrics["levels"]
+        Run.objects.update(metrics=metrics)
+        with override("en"):
+            page = superuser_client.get(self.page("change", plan)).content.decode()
+        assert "own history: how often they buy" in page
 
     def test_before_the_first_night(self, superuser_client: Client) -> None:
         shown = superuser_client.get(self.page("change", make_plan(NOW, budget=30_00)))
