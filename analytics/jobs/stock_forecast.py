@@ -1,4 +1,4 @@
-"""The nightly forecast of stock: how long each live coupon lasts, and what it would take to last longer."""
+"""The nightly forecast: how long each live coupon lasts, what it would take to last longer, and what shelves sell."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import structlog
 from django.db import transaction
 
 from analytics.enums import Job, RunState, WindowEnd
+from analytics.jobs.demand import demand_ahead
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.measuring import Stopwatch, peak_memory
 from analytics.learners.stock import (
@@ -49,6 +50,8 @@ logger = structlog.get_logger(__name__)
 def run_stock_forecast(*, now: datetime) -> Run:
     """Forecasts claims and uses of every live coupon with a limit of stock or money, and publishes what that means.
 
+    What the shelves of the shop will sell is forecast along, and kept with the run.
+
     Running it again on the same data changes nothing but the moment at which it was made.
 
     Raises:
@@ -63,11 +66,16 @@ def run_stock_forecast(*, now: datetime) -> Run:
         try:
             seen = coupon_days(as_of=now, days=DAYS_BACK, ages=AGES, horizon=DAYS_AHEAD)
             forecasts = list(_forecasts(seen, now))
+            demand = demand_ahead(now=now)
             with transaction.atomic():
                 stock_forecasts_replace(forecasts=forecasts)
                 metrics = {**_figures(forecasts), "seconds": round(watch.seconds(), 3)}
                 metrics["peak_memory_mib"] = round(peak_memory(), 1)
-                run_finish(run=run, state=RunState.PUBLISHED, metrics=metrics, now=watch.now())
+                if demand:
+                    metrics |= {name: demand[name] for name in ("method", "wape", "wape_of_mean")}
+                run_finish(
+                    run=run, state=RunState.PUBLISHED, metrics=metrics, artefact={"demand": demand}, now=watch.now()
+                )
         except Exception as error:
             run_finish(run=run, state=RunState.FAILED, reason=f"{type(error).__name__}: {error}", now=watch.now())
             raise

@@ -275,7 +275,15 @@ WORK = {
         (None, None),
         journal=(Run,),
         # By the second run a moment less of the day is left.
-        renewed=("made_at", "claims_ahead", "claims_a_day", "redemptions_a_week", "uses_of_held", "days_of_cover", "runs_out_at"),
+        renewed=(
+            "made_at",
+            "claims_ahead",
+            "claims_a_day",
+            "redemptions_a_week",
+            "uses_of_held",
+            "days_of_cover",
+            "runs_out_at",
+        ),
     ),
     "analytics.tasks.run_response": Work(
         mailings_that_ended,
