@@ -17,7 +17,9 @@ from django.apps import apps
 from django.conf import settings
 from django_redis import get_redis_connection
 
+from analytics.enums import RequestKind
 from analytics.models import ModelPromotion, ModelVersion, Run, SegmentSnapshot
+from analytics.services.plan_requests import plan_request_create
 from campaigns.services.grants import grant_create, grant_start
 from config.celery import app, beat_schedule
 from config.kernel.clock import database_now
@@ -246,6 +248,20 @@ def mailings_that_ended() -> list[Any]:
     return []
 
 
+def a_dry_run_that_was_asked_for() -> list[Any]:
+    make_population(database_now(), each=2)
+    plan = make_plan(database_now(), budget=30_00)
+    asked = plan_request_create(
+        plan=plan, kind=RequestKind.DRY_RUN, actor=factories.make_marketer(), now=database_now()
+    )
+    return [asked.pk]
+
+
+def some_dry_run() -> list[Any]:
+    a_dry_run_that_was_asked_for()
+    return []
+
+
 WORK = {
     "analytics.tasks.watch_fairness": Work(a_purchase_of_last_week),
     "analytics.tasks.run_allocations": Work(
@@ -255,6 +271,8 @@ WORK = {
         # The second night decides the same, in rows of its own.
         renewed=("id", "until", "computed_at", "explanation", "last_run_id"),
     ),
+    "analytics.tasks.run_plan_request": Work(a_dry_run_that_was_asked_for, (1, 0)),
+    "analytics.tasks.run_plan_requests": Work(some_dry_run, (1, 0)),
     "analytics.tasks.run_recommendation": Work(
         shoppers_with_tastes,
         (None, None),
