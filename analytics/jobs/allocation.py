@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import structlog
-from django.db import transaction
 
 from analytics.enums import Job, RunState
 from analytics.jobs.allocation_decision import (
@@ -124,10 +123,9 @@ def _run_plan(plan: AllocationPlan, window: Window, effect: Callable[[], Effect]
     run = run_start(job=Job.ALLOCATION, window=window, seed=SEED, parameters=parameters, now=now)
     try:
         decision = decide(plan=plan, window=window, effect=effect, now=now)
-        with transaction.atomic():
-            _publish(plan, run, decision, now)
-            metrics = {**figures_of(decision), **_costs(watch)}
-            run_finish(run=run, state=RunState.PUBLISHED, metrics=metrics, now=watch.now())
+        _publish(plan, run, decision, now)
+        metrics = {**figures_of(decision), **_costs(watch)}
+        run_finish(run=run, state=RunState.PUBLISHED, metrics=metrics, now=watch.now())
     except NotPossible as refusal:
         run_finish(run=run, state=RunState.SKIPPED, reason=refusal.reason, metrics=_costs(watch), now=watch.now())
     except Exception as error:
@@ -139,17 +137,18 @@ def _run_plan(plan: AllocationPlan, window: Window, effect: Callable[[], Effect]
 
 
 def _publish(plan: AllocationPlan, run: Run, decision: Decision, now: datetime) -> None:
+    # A coupon that was public before its campaign keeps nobody out: whoever gets it belongs to no arm.
+    drawn = [coupon.holdout_salt == plan.campaign.holdout_salt for coupon in decision.coupons]
+    choice = decision.allocation.choice
+    exposed = decision.buyers.shopper_ids[(choice != NONE) & np.array(drawn, dtype=np.bool_)[choice]]
     allocations_replace(
         coupon_ids=[coupon.pk for coupon in decision.coupons],
         rows=_rows(run, decision),
         until=min(now + LASTS, plan.campaign.ends_at),
         now=now,
+        # Nobody gets a coupon who is not logged. Of a run that dies in between the next one logs the same again.
+        before_switch=lambda: campaign_exposures_log(campaign=plan.campaign, shopper_ids=exposed.tolist(), now=now),
     )
-    # A coupon that was public before its campaign keeps nobody out: whoever gets it belongs to no arm.
-    drawn = [coupon.holdout_salt == plan.campaign.holdout_salt for coupon in decision.coupons]
-    choice = decision.allocation.choice
-    exposed = decision.buyers.shopper_ids[(choice != NONE) & np.array(drawn, dtype=np.bool_)[choice]]
-    campaign_exposures_log(campaign=plan.campaign, shopper_ids=exposed.tolist(), now=now)
 
 
 def _rows(run: Run, decision: Decision) -> Iterator[tuple[int, int, dict[str, Any]]]:

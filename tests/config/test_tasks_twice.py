@@ -27,7 +27,15 @@ from config.kernel.lots import border_of
 from config.kernel.models import IdempotencyRecord, JobReport
 from coupons.enums import AudienceKind, Handout
 from coupons.gate import Gate
-from coupons.models import AffinityEdition, ClaimTicket, ReleaseBatch, ScopeEntry, StockPolicy, WaitingEntry
+from coupons.models import (
+    AffinityEdition,
+    AllocationEdition,
+    ClaimTicket,
+    ReleaseBatch,
+    ScopeEntry,
+    StockPolicy,
+    WaitingEntry,
+)
 from coupons.services.code_batches import code_batch_generate
 from coupons.services.gifts import gift_offer
 from coupons.services.lotteries import lottery_enter, lottery_seal
@@ -267,9 +275,9 @@ WORK = {
     "analytics.tasks.run_allocations": Work(
         a_plan_for_shoppers_with_habits,
         (1, 1),
-        journal=(Run,),
+        journal=(Run, AllocationEdition),
         # The second night decides the same, in rows of its own.
-        renewed=("id", "until", "computed_at", "explanation", "last_run_id"),
+        renewed=("id", "edition_id", "until", "computed_at", "explanation", "last_run_id"),
     ),
     "analytics.tasks.run_plan_request": Work(a_dry_run_that_was_asked_for, (1, 0)),
     "analytics.tasks.run_plan_requests": Work(some_dry_run, (1, 0)),
