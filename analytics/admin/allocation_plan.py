@@ -38,7 +38,7 @@ LATE = timedelta(minutes=1)
 HINTS = {
     "campaign": gettext_lazy("Its coupons for allocated shoppers are set aside; its other coupons stay as they are."),
     "budget": gettext_lazy("What the coupons may be expected to cost. Empty: what is left of the campaign's budget."),
-    "margin_percent": gettext_lazy("What the shop keeps of a sale before the discount."),
+    "margin_percent": gettext_lazy("What the shop keeps of a sale, before discounts. Empty: the shop's usual margin."),
     "floor_percent": gettext_lazy("So many of a hundred shoppers of every segment get something, whatever they bring."),
     "most_claims": gettext_lazy("Shoppers with so many claims in the last 30 days get nothing. Empty: no limit."),
 }

@@ -115,7 +115,7 @@ def _run_plan(plan: AllocationPlan, window: Window, effect: Callable[[], Effect]
         "plan": plan.pk,
         "campaign": plan.campaign.key,
         "budget": plan.money,
-        "margin_percent": plan.margin_percent,
+        "margin_percent": plan.margin,
         "floor_percent": plan.floor_percent,
         "most_claims": plan.most_claims,
         "window_days": WINDOW_LASTS.days,

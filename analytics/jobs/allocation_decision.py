@@ -123,7 +123,7 @@ def decide(*, plan: AllocationPlan, window: Window, effect: Callable[[], Effect]
     levels = _levels(coupons, claims, buyers)
     terms: list[Terms] = [terms_of_coupon(coupon) for coupon in coupons]
     ahead = LOOKS_AHEAD if now is None else _ahead(coupons, now)
-    margin = plan.margin_percent / 100
+    margin = plan.margin / 100
     expected = expect(
         buyers.history,
         terms,

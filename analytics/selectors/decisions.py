@@ -135,7 +135,7 @@ def _outcome(
     start, end = decision.decided_at, _end(decision)
     dwells = [seconds for at, seconds in looked[key] if start <= at < end]
     orders = [(subtotal, cost) for at, subtotal, cost in used[key] if start <= at < end]
-    percent = decision.group.margin_percent
+    percent = decision.group.margin
     return Outcome(
         decision=decision,
         clicked=bool(dwells) or any(start <= at < end for at in claimed[key]),

@@ -20,7 +20,7 @@ from analytics.selectors.windows import learning_window
 from analytics.services.registry import model_promote
 from analytics.services.runs import run_finish, run_start
 from campaigns.enums import CampaignStatus
-from campaigns.models import Campaign, CouponScore, Exposure
+from campaigns.models import Campaign, CouponScore, Exposure, VariantGroup
 from campaigns.services.exposures import campaign_exposures_log
 from campaigns.services.scores import ScoreDraft, coupon_scores_write
 from config.kernel.lots import border_of
@@ -315,6 +315,21 @@ class TestARun:
 
     def test_a_shop_without_buyers_gives_nobody_anything(self) -> None:
         assert run_allocation(plan=make_plan(NOW, budget=30_00), now=NOW).metrics["allocated"] == 0
+
+
+class TestTheMargin:
+    def test_is_the_shops_unless_the_plan_has_its_own(self, crowd: list[User], settings: Any) -> None:
+        settings.GROSS_MARGIN_PERCENT = 40
+        plan = make_plan(NOW, budget=30_00)
+        of_shop = decide_by_response(plan).expected.values
+        plan.margin_percent = 20
+        assert decide_by_response(plan).expected.values == pytest.approx(of_shop / 2)
+        plan.margin_percent = 0
+        assert plan.margin == 0
+        assert not decide_by_response(plan).expected.values.any()
+        # A group of variants reckons with the same.
+        assert VariantGroup(margin_percent=None).margin == 40
+        assert VariantGroup(margin_percent=25).margin == 25
 
 
 class TestWhatAModelHasScored:

@@ -93,9 +93,7 @@ def demand_chart(found: Demand, shelf: Shelf) -> ColumnChart:
     nothing_yet, over = [0.0] * len(found.ahead), [0.0] * len(found.past)
     return ColumnChart(
         title=str(shelf.category),
-        description=_(
-            "Orders a week with something of this shelf; weeks begin on Monday. The last %(weeks)d are expected."
-        )
+        description=_("Orders a week with something of this shelf, from Monday on; the last %(weeks)d are expected.")
         % {"weeks": len(found.ahead)},
         labels=labels,
         series=[
