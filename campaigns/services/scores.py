@@ -11,7 +11,7 @@ from django.db import transaction
 
 from campaigns.enums import MessageChannel
 from campaigns.models import ContactPlan, CouponScore
-from config.kernel.bulk import renew_rows
+from config.kernel.bulk import Shared, renew_rows
 from config.kernel.locks import busy_when_locked
 
 SCORE_FIELDS = ("shopper_id", "coupon_id", "probability", "value", "computed_at")
@@ -46,7 +46,8 @@ def coupon_scores_write(*, drafts: Iterable[ScoreDraft], now: datetime) -> int:
     The same scores at the same moment leave the same rows. Rows go in the order of shopper and coupon, so that two
     runs at once queue up rather than lock each other out.
     """
-    rows = ((draft.shopper_id, draft.coupon_id, draft.probability, draft.value, now) for draft in drafts)
+    computed_at = Shared(now)
+    rows = ((draft.shopper_id, draft.coupon_id, draft.probability, draft.value, computed_at) for draft in drafts)
     with busy_when_locked(), transaction.atomic():
         return renew_rows(CouponScore, SCORE_FIELDS, rows, key=SCORE_FIELDS[:2])
 
@@ -59,6 +60,7 @@ def coupon_scores_drop_older(*, than: datetime) -> int:
 
 def contact_plans_write(*, drafts: Iterable[PlanDraft], now: datetime) -> int:
     """Writes or renews the plans of some shoppers in one transaction; returns how many."""
+    computed_at = Shared(now)
     rows = (
         (
             draft.shopper_id,
@@ -67,7 +69,7 @@ def contact_plans_write(*, drafts: Iterable[PlanDraft], now: datetime) -> int:
             draft.trigger_score,
             draft.is_triggered,
             draft.reasons,
-            now,
+            computed_at,
         )
         for draft in drafts
     )

@@ -63,7 +63,7 @@ def renew_rows(
 
     Args:
         fields: attribute names such as `coupon_id`.
-        rows: the values, in the order of `fields`; no two with the same key.
+        rows: the values, in the order of `fields`, any of them `Shared`; no two with the same key.
         key: which fields, unique together, say what is the same row.
 
     Returns:
@@ -74,7 +74,7 @@ def renew_rows(
     """
     others = [field for field in fields if field not in key]
     if connection.vendor != "postgresql":
-        made = [model(**dict(zip(fields, row, strict=True))) for row in rows]
+        made = [model(**dict(zip(fields, map(_plain, row), strict=True))) for row in rows]
         model._base_manager.bulk_create(
             made,
             batch_size=BULK_ROWS,

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from campaigns.models import ContactPlan
-from config.kernel.bulk import renew_rows
+from config.kernel.bulk import Shared, renew_rows
 from tests import factories
 from users.models import User
 
@@ -41,7 +41,7 @@ def test_new_rows_are_written_and_old_ones_renewed(shopper: User, outsider: User
 
 def test_rows_that_are_not_named_stay(shopper: User, outsider: User) -> None:
     kept = (outsider.pk, 9, "email", 0.25, False, {}, NOW)
-    renew(kept)
+    renew((*kept[:-1], Shared(NOW)))
     renew((shopper.pk, 1, "email", 0.0, False, {}, NOW))
 
     assert kept in plans()
