@@ -37,7 +37,13 @@ from analytics.learners.value import (
 )
 from analytics.models import Run
 from analytics.selectors.coupon_faces import coupon_faces, usual_basket
-from analytics.selectors.response import Offering, campaign_facts, recipients_of
+from analytics.selectors.response import (
+    Offering,
+    campaign_facts,
+    coupon_figures,
+    recipient_counts,
+    recipients_of,
+)
 from analytics.selectors.response_campaigns import audience_chunks, ended_offerings, open_offerings
 from analytics.selectors.response_facts import response_facts
 from analytics.selectors.windows import WINDOW_LASTS, learning_window
@@ -48,8 +54,9 @@ from campaigns.services.scores import ScoreDraft, coupon_scores_drop_older, coup
 DEFAULT_SEED = 7
 # Shopper × coupon pairs held in memory at once.
 CHUNK_PAIRS = 200_000
-# Of one ended campaign so many pairs are learned from at most.
+# Of one ended campaign so many pairs are learned from at most, and of all together: they are held in memory.
 MOST_PAIRS_LEARNED = 400_000
+MOST_PAIRS_IN_ALL = 2_000_000
 # Of a shopper's coupons of one campaign only the best are kept.
 MOST_SCORES_A_SHOPPER = 50
 
@@ -150,8 +157,9 @@ def _challenge(run: Run, ended: Sequence[Offering], reigning: Learned | None, wa
     """Teaches a challenger and judges it on the newest campaign that has answers enough to tell two models apart."""
     lessons: dict[int, Lesson] = {}
     newest, newest_facts = None, None
+    most = _pairs_to_learn(ended)
     for offering in ended:
-        facts = _facts_of_ended(offering, run.seed)
+        facts = _facts_of_ended(offering, run.seed, most=most[offering.campaign_id])
         lesson = lessons[offering.campaign_id] = _lesson(offering, facts)
         is_newer = newest is None or _order_of_ends(offering) > _order_of_ends(newest)
         if is_newer and lesson.answers.sum() >= FEWEST_ANSWERS:
@@ -217,11 +225,28 @@ def _gain_by_shopper(
     return gain_over(lost, new)
 
 
-def _facts_of_ended(offering: Offering, seed: int) -> CampaignFacts:
+def _pairs_to_learn(ended: Sequence[Offering]) -> dict[int, int]:
+    """Returns of how many pairs of each campaign is learned: each gives up the same share where all are too many."""
+    recipients = recipient_counts(ended)
+    pairs = {
+        offering.campaign_id: min(
+            recipients.get(offering.campaign_id, 0) * len(offering.coupon_ids), MOST_PAIRS_LEARNED
+        )
+        for offering in ended
+    }
+    share = min(1.0, MOST_PAIRS_IN_ALL / max(sum(pairs.values()), 1))
+    return {campaign_id: int(count * share) for campaign_id, count in pairs.items()}
+
+
+def _facts_of_ended(offering: Offering, seed: int, *, most: int) -> CampaignFacts:
+    """Returns what was known of an ended campaign's recipients, or of so many drawn from them that `most` pairs come.
+
+    There is one of them at least.
+    """
     recipients = recipients_of(offering)
-    most = max(1, MOST_PAIRS_LEARNED // len(offering.coupon_ids))
-    if len(recipients) > most:
-        drawn = np.random.default_rng([seed, offering.campaign_id]).choice(len(recipients), most, replace=False)
+    count = max(1, most // len(offering.coupon_ids))
+    if len(recipients) > count:
+        drawn = np.random.default_rng([seed, offering.campaign_id]).choice(len(recipients), count, replace=False)
         recipients = recipients[np.sort(drawn)]
     return campaign_facts(offering=offering, shopper_ids=recipients, with_answers=True)
 
@@ -262,7 +287,8 @@ def _judge(forecast: NDArray[np.float64], answers: NDArray[np.bool_]) -> dict[st
 
 def _compare_values(model: ResponseModel, offering: Offering, facts: CampaignFacts, run: Run) -> dict[str, Any]:
     """Finds out which of the two values puts more of what shoppers saved among their first ten coupons."""
-    probability, transparent, face = _values(model, offering, facts, run, offering.starts_at)
+    face = _faces(offering, run)
+    probability, transparent = _values(model, offering, facts, face, offering.starts_at)
     used = _answers_of(facts)
     by_rule = captured_value(transparent, face, used)
     by_learning = captured_value(expected_value(probability, face), face, used)
@@ -276,17 +302,21 @@ def _compare_values(model: ResponseModel, offering: Offering, facts: CampaignFac
     }
 
 
+def _faces(offering: Offering, run: Run) -> NDArray[np.float64]:
+    """Returns what each coupon takes off."""
+    return coupon_faces(coupon_ids=offering.coupon_ids, basket=usual_basket(until=run.window_end))
+
+
 def _values(
-    model: ResponseModel, offering: Offering, facts: CampaignFacts, run: Run, now: datetime
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Returns probabilities and transparent values, shoppers × coupons, and what each coupon takes off."""
+    model: ResponseModel, offering: Offering, facts: CampaignFacts, face: NDArray[np.float64], now: datetime
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns probabilities and transparent values, shoppers × coupons."""
     shape = facts.pairs.shape[:2]
     probability = model.predict(coupon_features(facts)[1]).reshape(shape)
-    face = coupon_faces(coupon_ids=offering.coupon_ids, basket=usual_basket(until=run.window_end))
     gap = facts.of_shopper("tenure") / np.maximum(facts.of_shopper("orders"), 1.0)
     factor = time_factor((offering.ends_at - max(now, offering.starts_at)) / timedelta(days=1), gap)
     transparent = value_score(face[None, :], fit_score(facts.of_pair("orders_quarter")), factor[:, None])
-    return probability, transparent, face
+    return probability, transparent
 
 
 def _score(run: Run, choice: Choice, coming: Sequence[Offering], watch: Stopwatch) -> dict[str, Any]:
@@ -296,9 +326,11 @@ def _score(run: Run, choice: Choice, coming: Sequence[Offering], watch: Stopwatc
     for offering in coming:
         total = 0.0
         rows = max(1, CHUNK_PAIRS // len(offering.coupon_ids))
+        # What everybody did is the same for every chunk.
+        figures, face = coupon_figures(offering), _faces(offering, run)
         for shopper_ids in audience_chunks(offering=offering, now=now, chunk_rows=rows):
-            facts = campaign_facts(offering=offering, shopper_ids=shopper_ids, with_answers=False)
-            probability, transparent, face = _values(choice.model, offering, facts, run, now)
+            facts = campaign_facts(offering=offering, shopper_ids=shopper_ids, with_answers=False, figures=figures)
+            probability, transparent = _values(choice.model, offering, facts, face, now)
             value = expected_value(probability, face) if choice.uses_expected_value else transparent
             written += coupon_scores_write(drafts=_drafts(facts, probability, value), now=now)
             total += float(probability.sum())

@@ -7,7 +7,7 @@ the audience of a coming one. Counts and sums come from the database; what they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.db import connection
+from django.db.models import Count
 from numpy.typing import NDArray
 
 from analytics.learners.response_features import (
@@ -31,6 +32,8 @@ DECIDED_BEFORE = timedelta(days=1)
 # Shoppers who are looked at together, however many a campaign addresses.
 MOST_SHOPPERS = 5_000
 FETCHED_ROWS = 20_000
+# Of each coupon by its id: `COUPON_COLUMNS`.
+CouponFigures = Mapping[int, tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,14 @@ def recipients_of(offering: Offering) -> NDArray[np.int64]:
     ids = recipients.order_by().values_list("shopper_id", flat=True)
     found: NDArray[np.int64] = np.sort(np.fromiter(ids.iterator(FETCHED_ROWS), dtype=np.int64))
     return found
+
+
+def recipient_counts(ended: Iterable[Offering]) -> dict[int, int]:
+    """Returns how many shoppers each ended campaign addressed, by its key; nothing of one that addressed nobody."""
+    recipients = CampaignRecipient.objects.filter(
+        campaign_id__in=[offering.campaign_id for offering in ended], shopper__is_staff=False
+    )
+    return dict(recipients.order_by().values_list("campaign_id").annotate(Count("pk")))
 
 
 # The audience in a table says who; the range around it keeps every statement from reading past it, or up to it.
@@ -221,15 +232,41 @@ WHERE used.coupon_id = ANY(%(coupons)s) AND used.shopper_id BETWEEN %(first)s AN
 """
 
 
+def coupon_figures(offering: Offering) -> CouponFigures:
+    """Returns what was known of a campaign's coupons the day before it, by id; call it inside `response_facts`.
+
+    It looks at what everybody bought, so that whoever goes through many shoppers asks once.
+    """
+    return {row[0]: row[1:] for row in _read(COUPONS, _parameters(offering))}
+
+
 def campaign_facts(
-    *, offering: Offering, shopper_ids: Sequence[int] | NDArray[np.int64], with_answers: bool
+    *,
+    offering: Offering,
+    shopper_ids: Sequence[int] | NDArray[np.int64],
+    with_answers: bool,
+    figures: CouponFigures | None = None,
 ) -> CampaignFacts:
     """Returns what was known of some shoppers the day before a campaign; call it inside `response_facts`.
 
     Args:
         with_answers: add who used which of the coupons while the campaign ran: what is to be learned.
+        figures: `coupon_figures` of the offering; None to ask for them.
     """
-    parameters = {
+    if figures is None:
+        figures = coupon_figures(offering)
+    parameters = _parameters(offering)
+    # In few at a time: what each spent on each shelf is laid out in full while they are counted.
+    ordered = np.unique(np.asarray(shopper_ids, dtype=np.int64)).tolist()
+    parts = [
+        _facts_of(offering, ordered[first : first + MOST_SHOPPERS], parameters, figures, with_answers)
+        for first in range(0, max(len(ordered), 1), MOST_SHOPPERS)
+    ]
+    return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def _parameters(offering: Offering) -> dict[str, Any]:
+    return {
         "campaign": offering.campaign_id,
         "coupons": list(offering.coupon_ids),
         "as_of": offering.as_of,
@@ -239,14 +276,6 @@ def campaign_facts(
         "ends": offering.ends_at,
         "zone": settings.TIME_ZONE,
     }
-    of_coupons = {row[0]: row[1:] for row in _read(COUPONS, parameters)}
-    # In few at a time: what each spent on each shelf is laid out in full while they are counted.
-    ordered = np.unique(np.asarray(shopper_ids, dtype=np.int64)).tolist()
-    parts = [
-        _facts_of(offering, ordered[first : first + MOST_SHOPPERS], parameters, of_coupons, with_answers)
-        for first in range(0, max(len(ordered), 1), MOST_SHOPPERS)
-    ]
-    return parts[0] if len(parts) == 1 else _joined(parts)
 
 
 def _joined(parts: Sequence[CampaignFacts]) -> CampaignFacts:
@@ -264,7 +293,7 @@ def _facts_of(
     offering: Offering,
     shopper_ids: Sequence[int],
     parameters: dict[str, Any],
-    of_coupons: dict[int, tuple[Any, ...]],
+    figures: CouponFigures,
     with_answers: bool,
 ) -> CampaignFacts:
     parameters = {**parameters, "first": min(shopper_ids, default=0), "last": max(shopper_ids, default=0)}
@@ -283,7 +312,7 @@ def _facts_of(
         coupon_ids=coupons,
         days=(offering.ends_at - offering.starts_at) / timedelta(days=1),
         shoppers=raw,
-        coupons=np.array([of_coupons[pk] for pk in coupons.tolist()], dtype=np.float64).reshape(
+        coupons=np.array([figures[pk] for pk in coupons.tolist()], dtype=np.float64).reshape(
             len(coupons), len(COUPON_COLUMNS)
         ),
         pairs=np.zeros((len(shoppers), len(coupons), len(PAIR_COLUMNS)), dtype=np.float32),

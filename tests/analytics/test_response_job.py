@@ -17,6 +17,8 @@ from analytics.jobs.response import run_response
 from analytics.learners.incumbents import BEYOND_CHANCE
 from analytics.models import AllocationPlan, ModelPromotion, ModelVersion, Run
 from analytics.selectors import response as facts
+from analytics.selectors.response_campaigns import ended_offerings
+from analytics.selectors.response_facts import response_facts
 from analytics.services.registry import champion, model_promote, model_roll_back, model_save
 from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign, CampaignRecipient, CouponScore
@@ -94,6 +96,23 @@ def test_chunks_change_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> N
     assert scores().keys() == before.keys()
     for key, (probability, _) in scores().items():
         assert probability == pytest.approx(before[key][0], rel=1e-6)
+
+
+def test_of_too_many_pairs_each_campaign_gives_up_the_same_share(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Four campaigns of eighty shoppers and four coupons; the first one a quarter of its size.
+    CampaignRecipient.objects.filter(campaign=shop.ended[0], shopper__in=shop.shoppers[20:]).delete()
+    ended = ended_offerings(until=NOW)
+    assert [job._pairs_to_learn(ended)[offering.campaign_id] for offering in ended] == [80, 320, 320, 320]
+
+    monkeypatch.setattr(job, "MOST_PAIRS_IN_ALL", 520)
+    assert [job._pairs_to_learn(ended)[offering.campaign_id] for offering in ended] == [40, 160, 160, 160]
+    with response_facts(until=NOW, coupon_ids=ended[1].coupon_ids):
+        drawn = [job._facts_of_ended(ended[1], 7, most=160).shopper_ids.tolist() for _ in range(2)]
+    assert drawn[0] == drawn[1]
+    assert len(drawn[0]) == 40
+
+    monkeypatch.setattr(job, "MOST_PAIRS_LEARNED", 100)
+    assert [job._pairs_to_learn(ended)[offering.campaign_id] for offering in ended] == [80, 100, 100, 100]
 
 
 def test_a_further_campaign_is_judged_on_by_both_and_the_better_one_reigns(shop: Shop) -> None:
