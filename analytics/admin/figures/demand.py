@@ -113,7 +113,7 @@ def demand_table() -> Iterator[Sequence[Cell]]:
         for monday, orders in zip(found.past, shelf.past, strict=True):
             yield [str(shelf.category), monday.isoformat(), orders, ""]
         for monday, expected in zip(found.ahead, shelf.ahead, strict=True):
-            yield [str(shelf.category), monday.isoformat(), "", expected]
+            yield [str(shelf.category), monday.isoformat(), "", str(expected)]
 
 
 def _chosen(found: Demand, asked: str) -> Shelf:
