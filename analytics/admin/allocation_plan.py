@@ -23,11 +23,11 @@ from analytics.enums import RequestKind, RequestState, RunState
 from analytics.jobs.allocation_decision import HISTORY, RESPONSE
 from analytics.models import AllocationPlan, PlanRequest, Run, Segment
 from analytics.services.plan_requests import plan_request_create
-from analytics.services.segments import TAG_PREFIX
 from config.kernel.admin_tools import ShopModelAdmin, leave_dialog, try_service
 from config.kernel.clock import database_now
 from config.kernel.money import exponent, format_money
 from coupons.models import Coupon
+from users.enums import SEGMENT_PREFIX
 from users.models import User
 
 # Of the currency's units: "one more ¥1,000 brings …".
@@ -221,7 +221,7 @@ def readable_result(metrics: dict[str, Any]) -> dict[str, Any]:
         ],
         "coupons": [(titles.get(key, key), f"{count:,}") for key, count in metrics["coupons"].items()],
         "segments": [
-            (segments.get(name, name.removeprefix(TAG_PREFIX)), f"{share:.0%}")
+            (segments.get(name, name.removeprefix(SEGMENT_PREFIX)), f"{share:.0%}")
             for name, share in metrics["segments"].items()
         ],
     }

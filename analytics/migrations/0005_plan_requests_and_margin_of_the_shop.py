@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('analytics', '0004_allocation_plan'),
-        ('campaigns', '0007_margin_of_the_shop'),
+        ('campaigns', '0009_margin_of_the_shop'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -56,6 +56,7 @@ from tests.forms import IS_LONG
 from users.enums import TagSource
 from users.models import OneTimeCode, Tag, User
 from users.models.one_time_code import LASTS
+from users.services.views import PENDING, coupon_view_note
 
 # Tasks read the real clock; whatever is done here lies safely before it.
 HOUR = timedelta(hours=1)
@@ -190,6 +191,13 @@ def a_shopper_who_was_granted() -> list[Any]:
 
 def a_one_time_code_of_last_year() -> list[Any]:
     OneTimeCode.objects.create(address="mei@example.com", checksum="0", sent_at=THEN, expires_at=THEN + LASTS)
+    return []
+
+
+def a_look_at_a_coupon() -> list[Any]:
+    # What the pages of other tests have noted.
+    get_redis_connection("default").delete(PENDING)
+    coupon_view_note(shopper=factories.make_shopper(), coupon=factories.make_coupon().public_id, now=THEN)
     return []
 
 
@@ -346,6 +354,7 @@ WORK = {
     "coupons.tasks.run_code_batch": Work(a_batch_of_codes, (20, 0)),
     "coupons.tasks.run_code_batches": Work(some_batch_of_codes, (20, 0)),
     "users.tasks.forget_one_time_codes": Work(a_one_time_code_of_last_year),
+    "users.tasks.write_coupon_views": Work(a_look_at_a_coupon),
 }
 ON_SCHEDULE = {entry["task"] for entry in beat_schedule().values()}
 APPS = ("kernel", "users", "coupons", "campaigns", "analytics")

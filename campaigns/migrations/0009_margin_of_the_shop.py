@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0006_scores_and_contact_plans'),
+        ('campaigns', '0008_variant_history_and_topic_check'),
     ]
 
     operations = [
@@ -17,6 +17,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterField(
             model_name='variantgroup',
+            name='margin_percent',
+            field=models.PositiveSmallIntegerField(blank=True, help_text="What the shop earns on goods, before the discount. Empty: the shop's usual margin.", null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)], verbose_name='margin in percent'),
+        ),
+        migrations.AlterField(
+            model_name='historicalvariantgroup',
             name='margin_percent',
             field=models.PositiveSmallIntegerField(blank=True, help_text="What the shop earns on goods, before the discount. Empty: the shop's usual margin.", null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)], verbose_name='margin in percent'),
         ),
