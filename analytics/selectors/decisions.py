@@ -142,7 +142,7 @@ def _outcome(
     key = decision.shopper_id, decision.coupon_id
     start, end = decision.decided_at, _end(decision)
     orders = [(subtotal, cost) for at, subtotal, cost in used[key] if start <= at < end]
-    percent = decision.group.margin_percent
+    percent = decision.group.margin
     return Outcome(
         decision=decision,
         claimed=any(start <= at < end for at in claimed[key]),

@@ -26,9 +26,10 @@ class VariantGroup(models.Model):
     is_active = models.BooleanField(_("active"), default=True)
     margin_percent = models.PositiveSmallIntegerField(
         _("margin in percent"),
-        default=25,
+        null=True,
+        blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
-        help_text=_("What the shop earns on goods, before the discount."),
+        help_text=_("What the shop earns on goods, before the discount. Empty: the shop's usual margin."),
     )
     full_margin = MoneyField(
         _("margin that counts in full"),
@@ -46,7 +47,8 @@ class VariantGroup(models.Model):
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(margin_percent__gte=1, margin_percent__lte=100, full_margin__gte=1),
+                condition=(Q(margin_percent=None) | Q(margin_percent__gte=1, margin_percent__lte=100))
+                & Q(full_margin__gte=1),
                 name="campaigns_variant_margin",
                 violation_error_message=_("The margin must be above zero."),
             )
@@ -54,6 +56,11 @@ class VariantGroup(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def margin(self) -> int:
+        """What the shop earns on goods before the discount, in percent: the group's own, or the shop's."""
+        return settings.GROSS_MARGIN_PERCENT if self.margin_percent is None else self.margin_percent
 
 
 class VariantArm(models.Model):

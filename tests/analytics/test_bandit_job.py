@@ -114,8 +114,8 @@ class TestOutcomes:
 
         (outcome,) = due()
         assert (outcome.claimed, outcome.dwell_seconds, outcome.redeemed) == (True, 42, True)
-        # A quarter of 100.00, less 10.00.
-        assert outcome.margin == 15_00
+        # The shop keeps 30 % of 100.00, less 10.00.
+        assert outcome.margin == 20_00
 
     def test_nothing_done_is_nothing_earned(self) -> None:
         make_decision(make_group(0.5, 0.5), self.LONG_AGO)

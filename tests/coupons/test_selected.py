@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -14,12 +15,13 @@ from coupons.api.serializers.catalogue import CouponSerializer
 from coupons.enums import AudienceKind, ClaimChannel, CouponState, Handout
 from coupons.errors import HoldoutFixed, NotEligible
 from coupons.holdouts import is_held_out
-from coupons.models import Allocation, Claim, Coupon, Order
+from coupons.models import Allocation, AllocationEdition, Claim, Coupon, Order
 from coupons.selectors import shelf as shelf_module
 from coupons.selectors.audience import in_audience
 from coupons.selectors.coupon_page import coupon_shown
 from coupons.selectors.shelf import Shelf
 from coupons.selectors.showcase import showcase_coupons
+from coupons.services import allocations
 from coupons.services import claims as claims_service
 from coupons.services.allocations import allocations_replace
 from coupons.services.bulk_claims import claims_create_many
@@ -242,6 +244,76 @@ class TestAllocation:
             allocate_to(coupon, first, first)
         assert set(Allocation.objects.values_list("coupon", "shopper")) == rows
         assert Allocation.objects.get(coupon=coupon).explanation == {"value": 3}
+
+    def test_a_run_that_breaks_or_dies_half_way_leaves_the_last_one_in_force(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(allocations, "CHUNK_ROWS", 2)
+        coupon = factories.make_coupon(audience=AudienceKind.ALLOCATED)
+        last, *others = (factories.make_shopper() for _ in range(5))
+        allocate_to(coupon, last)
+
+        def reaches() -> set[str]:
+            return {
+                shopper.username
+                for shopper in (last, *others)
+                if list(showcase_coupons(now=NOW, shopper=shopper)) == [coupon]
+            }
+
+        seen: list[tuple[int, set[str]]] = []
+
+        def rows(breaks: bool) -> Any:
+            for shopper in others[:3]:
+                yield coupon.pk, shopper.pk, {}
+            # The first chunk is written by now, and decides nothing.
+            seen.append((Allocation.objects.count(), reaches()))
+            if breaks:
+                raise ZeroDivisionError
+            yield coupon.pk, others[3].pk, {}
+
+        def replace(breaks: bool) -> None:
+            allocations_replace(coupon_ids=[coupon.pk], rows=rows(breaks), until=NOW + 2 * DAY, now=NOW)
+
+        with pytest.raises(ZeroDivisionError):
+            replace(breaks=True)
+        assert seen == [(3, {last.username})]
+        assert reaches() == {last.username}
+        assert Allocation.objects.count() == 1
+        # Control: one that is not broken replaces it.
+        replace(breaks=False)
+        assert reaches() == {shopper.username for shopper in others}
+
+        # One that was killed left its rows; nobody may claim by them, and the next run clears them away.
+        dead = AllocationEdition.objects.create(coupon=coupon, computed_at=NOW)
+        Allocation.objects.create(edition=dead, coupon=coupon, shopper=last, until=NOW + DAY, computed_at=NOW)
+        with pytest.raises(NotEligible):
+            by_click(coupon, last)
+        # Control: it is the edition alone that stands in the way.
+        AllocationEdition.objects.filter(is_in_force=True).update(is_in_force=False)
+        AllocationEdition.objects.filter(pk=dead.pk).update(is_in_force=True)
+        assert reaches() == {last.username}
+        AllocationEdition.objects.filter(pk=dead.pk).update(is_in_force=False)
+        allocate_to(coupon, others[0])
+        assert AllocationEdition.objects.count() == Allocation.objects.count() == 1
+
+    def test_what_must_come_before_the_switch_does(self) -> None:
+        coupon = factories.make_coupon(audience=AudienceKind.ALLOCATED)
+        shopper = factories.make_shopper()
+
+        def fail() -> None:
+            assert Allocation.objects.count() == 1
+            assert not Allocation.objects.in_force().exists()
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            allocations_replace(
+                coupon_ids=[coupon.pk],
+                rows=[(coupon.pk, shopper.pk, {})],
+                until=NOW + DAY,
+                now=NOW,
+                before_switch=fail,
+            )
+        assert not Allocation.objects.exists()
 
     @pytest.mark.parametrize("handout", [Handout.CODE, Handout.AUTOMATIC, Handout.LOTTERY])
     def test_only_what_is_claimed_or_granted_can_be_allocated(self, handout: Handout) -> None:

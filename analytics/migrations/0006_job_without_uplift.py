@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('analytics', '0004_allocation_plan'),
+        ('analytics', '0005_plan_requests_and_margin_of_the_shop'),
     ]
 
     operations = [
