@@ -13,6 +13,7 @@ import structlog
 from numpy.typing import NDArray
 
 from analytics.enums import Job, RunReason, RunState
+from analytics.jobs.drift import shopping_drift_note
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.listing import AffinityLister
 from analytics.jobs.measuring import Stopwatch, peak_memory
@@ -139,6 +140,7 @@ def _learn_and_publish(
             "coupons": len(coverage.coupon_ids),
             "affinities": count,
             **verdict.metrics,
+            **shopping_drift_note(run, held, day=_day(window.end)),
             **_costs(watch),
         },
         now=watch.now(),
