@@ -163,14 +163,18 @@ def _kept(reigning: Learned, outcome: str, **metrics: Any) -> Choice:
 
 def _challenge(run: Run, ended: Sequence[Offering], reigning: Learned | None, watch: Stopwatch) -> Choice:
     """Teaches a challenger and judges it on the newest campaign that has answers enough to tell two models apart."""
-    lessons = {offering.campaign_id: _lesson(offering, _facts_of_ended(offering, run.seed)) for offering in ended}
-    judges = [offering for offering in ended if lessons[offering.campaign_id].answers.sum() >= FEWEST_ANSWERS]
-    newest = max(judges, key=_order_of_ends, default=None)
-    if newest is None:
+    lessons: dict[int, Lesson] = {}
+    newest, newest_facts = None, None
+    for offering in ended:
+        facts = _facts_of_ended(offering, run.seed)
+        lesson = lessons[offering.campaign_id] = _lesson(offering, facts)
+        is_newer = newest is None or _order_of_ends(offering) > _order_of_ends(newest)
+        if is_newer and lesson.answers.sum() >= FEWEST_ANSWERS:
+            newest, newest_facts = offering, facts
+    if newest is None or newest_facts is None:
         raise TooFewAnswers(sum(int(lesson.answers.sum()) for lesson in lessons.values()))
     if reigning is not None and newest.campaign_id in reigning.description["campaigns"]:
         return _kept(reigning, "nothing new has answers enough to judge by")
-    newest_facts = _facts_of_ended(newest, run.seed)
     names = coupon_feature_names()
     before = [lessons[offering.campaign_id] for offering in ended if offering.ends_at <= newest.starts_at]
     challenger, _ = fit_response(before, names=names, settings=COUPON_SETTINGS, seed=run.seed)
@@ -233,7 +237,7 @@ def _facts_of_ended(offering: Offering, seed: int) -> CampaignFacts:
     most = max(1, MOST_PAIRS_LEARNED // len(offering.coupon_ids))
     if len(recipients) > most:
         drawn = np.random.default_rng([seed, offering.campaign_id]).choice(len(recipients), most, replace=False)
-        recipients = [recipients[place] for place in np.sort(drawn).tolist()]
+        recipients = recipients[np.sort(drawn)]
     return campaign_facts(offering=offering, shopper_ids=recipients, with_answers=True)
 
 
