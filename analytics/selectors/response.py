@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.db import connection
+from scipy.sparse import csr_array
 
 from analytics.learners.response_features import (
     BOUGHT_COLUMNS,
@@ -179,6 +180,22 @@ FROM analytics_response_scope AS scope JOIN coupons_product AS product ON produc
 WHERE scope.coupon_id = ANY(%(coupons)s) GROUP BY scope.coupon_id, product.category_id
 """
 
+# What a product is, whoever makes it and however large the pack; finer than a shelf.
+KIND = "COALESCE(NULLIF(BTRIM(product.product_type), ''), 'category:' || product.category_id)"
+
+KIND_COVER = f"""
+SELECT scope.coupon_id, {KIND}, COUNT(*)
+FROM analytics_response_scope AS scope JOIN coupons_product AS product ON product.id = scope.product_id
+WHERE scope.coupon_id = ANY(%(coupons)s) GROUP BY 1, 2
+"""
+
+KIND_SPEND = f"""
+SELECT line.shopper_id, {KIND}, SUM(spend), COUNT(DISTINCT order_id) FROM analytics_response_line AS line
+JOIN analytics_response_audience AS audience ON audience.shopper_id = line.shopper_id
+JOIN coupons_product AS product ON product.id = line.product_id
+WHERE at < %(as_of)s AND gone_at >= %(as_of)s AND {KIND} = ANY(%(kinds)s) GROUP BY 1, 2
+"""
+
 COUPONS = """
 WITH size AS (
     SELECT coupon_id, COUNT(*) AS products FROM analytics_response_scope
@@ -281,6 +298,7 @@ def _facts_of(
         at = place.of(kin)
         facts.pairs[at[0], at[1], PAIR_COLUMNS.index("kin_used")] = [row[2] for row in kin]
     _add_categories(facts, place, _read(CATEGORY_SPEND, parameters), _read(CATEGORY_COVER, parameters))
+    _add_kinds(facts, place, parameters)
     _add_whole(facts)
     if facts.answers is not None and (answers := _read(ANSWERS, parameters)):
         at = place.of(answers)
@@ -321,6 +339,25 @@ def _add_categories(
         facts.pairs[..., PAIR_COLUMNS.index(name)] = done @ weight
 
 
+def _add_kinds(facts: CampaignFacts, place: _Places, parameters: dict[str, Any]) -> None:
+    """Adds what a shopper buys of the types of each coupon's products, weighted by how many of them are of a type."""
+    cover = _read(KIND_COVER, parameters)
+    kinds = sorted({row[1] for row in cover})
+    spend = _read(KIND_SPEND, {**parameters, "kinds": kinds})
+    if not spend:
+        return
+    number = {kind: index for index, kind in enumerate(kinds)}
+    found = np.searchsorted(place.coupons, [row[0] for row in cover], sorter=place.coupon_order)
+    weight = np.zeros((len(kinds), len(facts.coupon_ids)))
+    weight[[number[row[1]] for row in cover], place.coupon_order[found]] = [row[2] for row in cover]
+    weight /= np.maximum(weight.sum(axis=0), 1)
+    at = np.searchsorted(place.shoppers, [row[0] for row in spend]), [number[row[1]] for row in spend]
+    for source, name in ((2, "type_spend"), (3, "type_orders")):
+        # There are many more types than anybody buys of.
+        done = csr_array(([float(row[source]) for row in spend], at), shape=(len(facts.shopper_ids), len(kinds)))
+        facts.pairs[..., PAIR_COLUMNS.index(name)] = done @ weight
+
+
 def _add_whole(facts: CampaignFacts) -> None:
     """A coupon on everything covers whatever its shopper buys."""
     whole = [row[0] for row in _read("SELECT coupon_id FROM analytics_response_whole", {})]
@@ -330,6 +367,8 @@ def _add_whole(facts: CampaignFacts) -> None:
         for name in ("spend", "spend_quarter", "with_coupon"):
             shelf = PAIR_COLUMNS.index(f"shelf_{name}")
             facts.pairs[:, column, shelf] = facts.of_shopper(name)
+        for name in ("spend", "orders"):
+            facts.pairs[:, column, PAIR_COLUMNS.index(f"type_{name}")] = facts.of_shopper(name)
 
 
 def _read(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
