@@ -243,8 +243,7 @@ def _pair(facts: CampaignFacts) -> dict[str, Matrix]:
         "shelf_share": np.sqrt(np.maximum(raw("shelf_spend"), 0.0) / everything),
         "shelf_spend_quarter": np.log1p(np.maximum(raw("shelf_spend_quarter"), 0.0) / CENTS),
         "shelf_with_coupon": np.log1p(raw("shelf_with_coupon")),
-        # A type is finer than a shelf and coarser than a product: what was bought of it under another name or in another
-        # pack.
+        # A type is finer than a shelf and coarser than a product: it counts another brand and another pack too.
         "type_spend": np.log1p(np.maximum(raw("type_spend"), 0.0) / CENTS),
         "type_orders": np.log1p(raw("type_orders")),
         "loyalty": spend / (np.maximum(raw("shelf_spend"), spend) + 2.0 * CENTS),
