@@ -44,6 +44,21 @@ class RunReason(TextChoices):
     ROLLED_BACK = "rolled_back", _("The model in use earned less than the one before, which came back.")
 
 
+class RequestKind(TextChoices):
+    """What somebody may ask of a plan at once."""
+
+    DRY_RUN = "dry_run", _("Dry run against last month")
+    DECIDE = "decide", _("Decide now")
+
+
+class RequestState(TextChoices):
+    WAITING = "waiting", _("Waiting for a worker")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    REFUSED = "refused", _("Came to nothing")
+    FAILED = "failed", _("Failed")
+
+
 class WindowEnd(TextChoices):
     """What the window of a run ends with."""
 

@@ -13,6 +13,14 @@ class RunInProgress(DomainError):
     message = _("This job is running already. Wait until it has finished.")
 
 
+class AskedAlready(DomainError):
+    """The same has been asked for, and is not finished."""
+
+    code = "asked_already"
+    status = 409
+    message = _("This has been asked for already, and is being worked on.")
+
+
 class ArtefactDamaged(DomainError):
     """What is stored of a model is not what was saved: it must not decide anything."""
 

@@ -2,7 +2,7 @@
 
 from celery.schedules import crontab
 
-SCHEDULE = {
+SCHEDULE: dict[str, dict[str, object]] = {
     "segment shoppers": {
         "task": "analytics.tasks.run_segmentation",
         "schedule": crontab(hour=3, minute=10),
@@ -20,6 +20,11 @@ SCHEDULE = {
     "allocate coupons": {
         "task": "analytics.tasks.run_allocations",
         "schedule": crontab(hour=4, minute=10),
+    },
+    "go on with requests for plans": {
+        "task": "analytics.tasks.run_plan_requests",
+        "schedule": 15.0,
+        "options": {"expires": 15},
     },
     "plan contacts": {
         "task": "analytics.tasks.run_timing",

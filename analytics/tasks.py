@@ -6,7 +6,16 @@ import structlog
 from celery import shared_task
 
 from analytics.errors import RunInProgress
-from analytics.jobs import allocation, bandit, recommendation, response, segmentation, stock_forecast, timing
+from analytics.jobs import (
+    allocation,
+    bandit,
+    plan_requests,
+    recommendation,
+    response,
+    segmentation,
+    stock_forecast,
+    timing,
+)
 from analytics.services.fairness import fairness_watch
 from config.kernel.clock import database_now
 
@@ -41,6 +50,18 @@ def run_timing() -> int | None:
 def run_allocations() -> int | None:
     """Sets coupons aside for shoppers; returns for how many plans, or None when another run has not finished."""
     return _unless_running(lambda: len(allocation.run_allocations(now=database_now())))
+
+
+@shared_task
+def run_plan_request(request_id: int) -> int:
+    """Tries or decides on a plan as somebody asked; returns how many requests it did."""
+    return plan_requests.plan_request_run(request_id=request_id, clock=database_now)
+
+
+@shared_task
+def run_plan_requests() -> int:
+    """Does what was asked of plans and no worker heard of, or left behind; returns how many requests it did."""
+    return plan_requests.plan_requests_run(clock=database_now)
 
 
 @shared_task

@@ -48,6 +48,16 @@ class HoldoutTooLate(DomainError):
     )
 
 
+class HoldoutTaken(DomainError):
+    """A draft keeps shoppers out for another one. Data: `coupon` (its public id), `title`, `campaign` (its title)."""
+
+    code = "holdout_taken"
+    message = _(
+        "%(title)s keeps shoppers out by lot for the campaign %(campaign)s already. Take it out of one of the two, or "
+        "make a copy of it for this one."
+    )
+
+
 class WrongGrantState(DomainError):
     """Data: `state`."""
 

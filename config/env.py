@@ -60,11 +60,13 @@ def boolean(name: str, *, default: bool) -> bool:
     return text in TRUTHS
 
 
-def whole_number(name: str, *, default: int, minimum: int = 0) -> int:
-    """Returns a whole number that is not below a minimum."""
+def whole_number(name: str, *, default: int, minimum: int = 0, maximum: int | None = None) -> int:
+    """Returns a whole number that is not below a minimum, nor above a maximum."""
     text = _text(name, str(default))
     if not text.isdecimal() or int(text) < minimum:
         raise ImproperlyConfigured(f"{name}={text!r} is no whole number of at least {minimum}.")
+    if maximum is not None and int(text) > maximum:
+        raise ImproperlyConfigured(f"{name}={text!r} is above {maximum}.")
     return int(text)
 
 

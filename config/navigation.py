@@ -69,6 +69,7 @@ GROUPS: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry(_("Why coupons expired"), "hourglass_disabled", "figures:expiry", ("coupons.view_redemption",)),
             Entry(_("Fairness"), "balance", "figures:fairness", ("coupons.view_redemption",)),
+            Entry(_("Demand forecast"), "query_stats", "figures:demand", ("coupons.view_redemption",)),
             Entry(_("Segments"), "scatter_plot", "admin:analytics_segment_changelist", ("analytics.view_segment",)),
             Entry(
                 _("Allocation plans"),

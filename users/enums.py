@@ -3,6 +3,9 @@ from __future__ import annotations
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+# What the tags of the nightly segmentation begin with; a shopper has at most one of them.
+SEGMENT_PREFIX = "segment:"
+
 
 class TagSource(TextChoices):
     """Who put a label on a shopper."""

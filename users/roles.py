@@ -90,6 +90,16 @@ ANALYST_PERMISSIONS = (
 )
 
 
+# Made, and brought up to date, by every `migrate`.
+ROLES = {MARKETER: MARKETER_PERMISSIONS, ANALYST: ANALYST_PERMISSIONS}
+
+
+def give_roles() -> None:
+    """Makes the shop's roles, or brings them up to date; changes nothing where they are."""
+    for name, permissions in ROLES.items():
+        give_role(name, permissions)
+
+
 def give_role(name: str, permissions: Iterable[str]) -> Group:
     """Makes a group with exactly these permissions, written `app.codename`, or brings it up to date.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -16,22 +19,26 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
-from analytics.enums import RunState
-from analytics.jobs.allocation import NotPossible, dry_run, run_allocation
-from analytics.models import AllocationPlan, Run, Segment
-from analytics.services.segments import TAG_PREFIX
+from analytics.enums import RequestKind, RequestState, RunState
+from analytics.jobs.allocation_decision import HISTORY, RESPONSE
+from analytics.models import AllocationPlan, PlanRequest, Run, Segment
+from analytics.services.plan_requests import plan_request_create
 from config.kernel.admin_tools import ShopModelAdmin, leave_dialog, try_service
 from config.kernel.clock import database_now
 from config.kernel.money import exponent, format_money
 from coupons.models import Coupon
+from users.enums import SEGMENT_PREFIX
+from users.models import User
 
 # Of the currency's units: "one more ¥1,000 brings …".
 MORE = 1_000
+# A worker that is well takes a request up within seconds; the beat asks every quarter of a minute.
+LATE = timedelta(minutes=1)
 
 HINTS = {
     "campaign": gettext_lazy("Its coupons for allocated shoppers are set aside; its other coupons stay as they are."),
     "budget": gettext_lazy("What the coupons may be expected to cost. Empty: what is left of the campaign's budget."),
-    "margin_percent": gettext_lazy("What the shop keeps of a sale before the discount."),
+    "margin_percent": gettext_lazy("What the shop keeps of a sale, before discounts. Empty: the shop's usual margin."),
     "floor_percent": gettext_lazy("So many of a hundred shoppers of every segment get something, whatever they bring."),
     "most_claims": gettext_lazy("Shoppers with so many claims in the last 30 days get nothing. Empty: no limit."),
 }
@@ -50,7 +57,7 @@ class AllocationPlanAdmin(ShopModelAdmin):
     list_display = ("campaign", "is_active", "show_money", "show_allocated", "show_price", "last_run")
     list_select_related = ("campaign__budget", "last_run")
     autocomplete_fields = ("campaign",)
-    readonly_fields = ("show_result",)
+    readonly_fields = ("show_progress", "show_result")
     actions_detail = ("try_last_month", "run_now")
 
     def get_fieldsets(
@@ -59,8 +66,18 @@ class AllocationPlanAdmin(ShopModelAdmin):
         return [
             (None, {"fields": ["campaign", "is_active"]}),
             (gettext_lazy("Limits"), {"fields": ["budget", "margin_percent", "floor_percent", "most_claims"]}),
-            *([] if obj is None else [(gettext_lazy("Last decided"), {"fields": ["show_result"]})]),
+            *([] if obj is None else [(gettext_lazy("Last decided"), {"fields": ["show_progress", "show_result"]})]),
         ]
+
+    def get_custom_urls(self) -> tuple[tuple[str, str, Any], ...]:
+        return (
+            ("<int:plan_id>/progress/", "analytics_allocationplan_progress", self.progress),
+            ("<int:plan_id>/dry-run/", "analytics_allocationplan_dry_run", self.dry_run),
+        )
+
+    @display(description=gettext_lazy("asked for"))
+    def show_progress(self, plan: AllocationPlan) -> str:
+        return render_to_string("admin/analytics/allocation_plan/progress.html", progress_of(plan))
 
     @display(description=gettext_lazy("budget"))
     def show_money(self, plan: AllocationPlan) -> str:
@@ -88,21 +105,20 @@ class AllocationPlanAdmin(ShopModelAdmin):
             },
         )
 
-    @action(description=gettext_lazy("Dry run against last month"), icon="science", permissions=["change"])
-    def try_last_month(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Shows what would have been decided a month ago and what happened since; writes nothing."""
-        plan = _plan(object_id)
-        context = {**self.admin_site.each_context(request), "title": _("Dry run against last month"), "plan": plan}
-        context["back"] = reverse("admin:analytics_allocationplan_change", args=[plan.pk])
-        try:
-            metrics = dry_run(plan=plan, now=database_now())
-        except NotPossible as refusal:
-            context["refusal"] = refusal.reason.label
-        else:
-            context["result"] = readable_result(metrics)
-            context["hindsight"] = readable_hindsight(metrics)
-            context["since"], context["until"] = parse_datetime(metrics["as_of"]), parse_datetime(metrics["until"])
-        return TemplateResponse(request, "admin/analytics/allocation_plan/dry_run.html", context)
+    @action(
+        description=gettext_lazy("Dry run against last month"),
+        icon="science",
+        permissions=["change"],
+        dialog={
+            "title": gettext_lazy("Try this plan on last month?"),
+            "description": gettext_lazy("A worker decides as a month ago, and looks at what happened since."),
+            "form_submit_text": gettext_lazy("Try"),
+            "form_class": None,
+        },
+    )
+    def try_last_month(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        """Asks for what would have been decided a month ago; sets nothing aside."""
+        return self._ask(request, object_id, RequestKind.DRY_RUN)
 
     @action(
         description=gettext_lazy("Decide now"),
@@ -116,10 +132,71 @@ class AllocationPlanAdmin(ShopModelAdmin):
         },
     )
     def run_now(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
-        """Sets the coupons aside at once instead of next night."""
-        plan = _plan(object_id)
-        try_service(request, lambda: run_allocation(plan=plan, now=database_now()), done=_("Decided."))
+        """Asks for the coupons to be set aside at once instead of next night."""
+        return self._ask(request, object_id, RequestKind.DECIDE)
+
+    def dry_run(self, request: HttpRequest, plan_id: int, model_admin: Any) -> HttpResponse:
+        """Shows what the last dry run found."""
+        plan = self._seen(request, plan_id)
+        asked = PlanRequest.objects.filter(plan=plan, kind=RequestKind.DRY_RUN, state=RequestState.DONE)
+        metrics = asked.order_by("-pk").values_list("result", flat=True).first()
+        if metrics is None:
+            raise Http404
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Dry run against last month"),
+            "plan": plan,
+            "back": reverse("admin:analytics_allocationplan_change", args=[plan.pk]),
+            "result": readable_result(metrics),
+            "hindsight": readable_hindsight(metrics),
+            "since": parse_datetime(metrics["as_of"]),
+            "until": parse_datetime(metrics["until"]),
+        }
+        return TemplateResponse(request, "admin/analytics/allocation_plan/dry_run.html", context)
+
+    def progress(self, request: HttpRequest, plan_id: int, model_admin: Any) -> HttpResponse:
+        """Answers how far what was asked is; the page asks as long as something is open."""
+        shown = progress_of(self._seen(request, plan_id))
+        answer = render(request, "admin/analytics/allocation_plan/progress.html", shown)
+        if not shown["is_open"]:
+            # The page is loaded anew, so that it shows what has come of it.
+            answer["HX-Refresh"] = "true"
+        return answer
+
+    def _ask(self, request: HttpRequest, object_id: str, kind: RequestKind) -> HttpResponse:
+        plan, actor = _plan(object_id), cast(User, request.user)
+        try_service(
+            request,
+            lambda: plan_request_create(plan=plan, kind=kind, actor=actor, now=database_now()),
+            done=_("Asked for. You may leave this page."),
+        )
         return leave_dialog(reverse("admin:analytics_allocationplan_change", args=[plan.pk]))
+
+    def _seen(self, request: HttpRequest, plan_id: int) -> AllocationPlan:
+        plan = _plan(str(plan_id))
+        if not self.has_view_permission(request, plan):
+            raise PermissionDenied
+        return plan
+
+
+def progress_of(plan: AllocationPlan) -> dict[str, Any]:
+    """Returns the last request of each kind, in the words of the plan's page."""
+    now, rows = database_now(), []
+    for kind in RequestKind:
+        asked = PlanRequest.objects.filter(plan=plan, kind=kind).select_related("asked_by").order_by("-pk").first()
+        if asked is not None:
+            is_late = asked.state == RequestState.WAITING and now - asked.asked_at > LATE
+            rows.append({"asked": asked, "is_late": is_late, "has_figures": _has_figures(asked)})
+    return {
+        "rows": rows,
+        "is_open": any(row["asked"].is_open for row in rows),
+        "address": reverse("admin:analytics_allocationplan_progress", args=[plan.pk]),
+        "figures": reverse("admin:analytics_allocationplan_dry_run", args=[plan.pk]),
+    }
+
+
+def _has_figures(asked: PlanRequest) -> bool:
+    return asked.kind == RequestKind.DRY_RUN and asked.state == RequestState.DONE
 
 
 def readable_result(metrics: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +204,9 @@ def readable_result(metrics: dict[str, Any]) -> dict[str, Any]:
     titles = {str(coupon.pk): coupon.title for coupon in Coupon.objects.filter(pk__in=list(metrics["coupons"]))}
     segments = {segment.tag_name: str(segment) for segment in Segment.objects.all()}
     return {
-        "by_uplift": metrics["basis"] == "uplift",
+        "basis": _basis(metrics),
+        # Runs of before scores were used have no such figure.
+        "scored": f"{metrics.get('scored', 0):.0%}",
         "shown": metrics["shown"].get("campaign"),
         "price": price_sentence(metrics),
         "figures": [
@@ -141,7 +220,7 @@ def readable_result(metrics: dict[str, Any]) -> dict[str, Any]:
         ],
         "coupons": [(titles.get(key, key), f"{count:,}") for key, count in metrics["coupons"].items()],
         "segments": [
-            (segments.get(name, name.removeprefix(TAG_PREFIX)), f"{share:.0%}")
+            (segments.get(name, name.removeprefix(SEGMENT_PREFIX)), f"{share:.0%}")
             for name, share in metrics["segments"].items()
         ],
     }
@@ -167,6 +246,12 @@ def price_sentence(metrics: dict[str, Any]) -> str:
         "more": format_money(more),
         "value": format_money(round(price * more)),
     }
+
+
+def _basis(metrics: dict[str, Any]) -> str:
+    """Returns what values rest on; where nothing had scored a pair, "response" once meant history."""
+    basis: str = metrics["basis"]
+    return HISTORY if basis == RESPONSE and not metrics.get("scored") else basis
 
 
 def _metrics(run: Run | None) -> dict[str, Any]:

@@ -34,6 +34,7 @@ FIGURES = (
     ("coupons", gettext_lazy("Coupons forecast")),
     ("running_out", gettext_lazy("Coupons expected to run out within four weeks")),
     ("claims_a_day", gettext_lazy("Claims a day, next week")),
+    ("budgets_running_out", gettext_lazy("Coupons whose budget is expected to end within four weeks")),
     ("redemptions_a_week", gettext_lazy("Uses in the next seven days")),
     ("groups", gettext_lazy("Variant groups")),
     ("measured", gettext_lazy("Decisions measured tonight")),

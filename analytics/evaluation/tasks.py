@@ -15,6 +15,7 @@ TASKS: dict[str, str] = {
     "response": "analytics.evaluation.response",
     "response-coupon": "analytics.evaluation.response_coupon",
     "recommendation": "analytics.evaluation.recommendation",
+    "stock": "analytics.evaluation.stock",
     "sequence": "analytics.evaluation.sequence",
 }
 

@@ -13,18 +13,27 @@ from django.db import transaction
 from numpy.typing import NDArray
 
 from analytics.enums import Job, PromotionKind, RunReason, RunState, WindowEnd
+from analytics.jobs.bandit_policies import (
+    EQUAL_SHARES,
+    Policy,
+    bring_into_force,
+    number_of,
+    policies_save,
+    policy_in_force,
+)
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.measuring import Stopwatch, peak_memory
-from analytics.learners.bandit import FLOOR, HALF_LIFE_NIGHTS, fresh, hold_back, learn, thompson_shares
+from analytics.learners.bandit import FLOOR, HALF_LIFE_NIGHTS
+from analytics.learners.bandit_contexts import EVERYBODY, Drawing, learn_contexts
 from analytics.learners.off_policy import Estimate, OffPolicy, lies_below, off_policy, standardised_interval
 from analytics.learners.reward import rewards
 from analytics.models import ModelPromotion, ModelVersion, Run
 from analytics.selectors.decisions import DecisionLog, Outcome, decision_log, outcomes_due
 from analytics.selectors.windows import Window
-from analytics.services.registry import Learned, champion, model_load, model_promote, model_roll_back, model_save
+from analytics.services.registry import Learned, champion, model_load, model_promote, model_roll_back
 from analytics.services.runs import run_finish, run_start, runs_mark_interrupted
 from campaigns.models import DecisionReward, VariantGroup
-from campaigns.services.variants import decision_rewards_write, variant_shares_publish
+from campaigns.services.variants import decision_rewards_write
 
 LOG_LASTS = timedelta(days=120)
 # A model is judged by its own decisions, and not before there are so many of each.
@@ -35,10 +44,6 @@ FEWEST_IN_GROUP = 30
 REIGNS_FOR = timedelta(days=14)
 # New shares are judged by the newer half of the decisions, but no more than these: the rest is better learned from.
 MOST_TO_JUDGE_BY = 2000
-# Equal shares, of groups that no model knows.
-EQUAL_SHARES = 0
-
-Shares = Mapping[int, float]
 
 logger = structlog.get_logger(__name__)
 
@@ -48,7 +53,7 @@ class Proposal:
     """What a night would make of one group; `estimate` is None without measured decisions."""
 
     group: VariantGroup
-    shares: dict[int, float]
+    policy: Policy
     estimate: OffPolicy | None
 
     @property
@@ -98,7 +103,7 @@ def _rewarded(outcomes: list[Outcome], now: datetime) -> list[DecisionReward]:
     found: list[DecisionReward] = []
     for outcome in outcomes:
         (reward,) = rewards(
-            clicked=np.array([outcome.clicked]),
+            claimed=np.array([outcome.claimed]),
             dwell_seconds=np.array([outcome.dwell_seconds]),
             redeemed=np.array([outcome.redeemed]),
             margin=np.array([float(outcome.margin)]),
@@ -108,7 +113,7 @@ def _rewarded(outcomes: list[Outcome], now: datetime) -> list[DecisionReward]:
             DecisionReward(
                 decision=outcome.decision,
                 reward=min(max(reward, 0.0), 1.0),
-                clicked=outcome.clicked,
+                claimed=outcome.claimed,
                 dwell_seconds=outcome.dwell_seconds,
                 redeemed=outcome.redeemed,
                 margin=outcome.margin,
@@ -122,15 +127,15 @@ def _decide(run: Run, now: datetime) -> tuple[RunState, str, dict[str, Any]]:
     groups = list(VariantGroup.objects.filter(is_active=True).order_by("pk"))
     reigning = champion(Job.BANDIT)
     if reigning is not None:
-        _bring_into_force(groups, reigning)
+        bring_into_force(groups, reigning)
     logs = {group.pk: decision_log(group=group, as_of=now, lasts=LOG_LASTS) for group in groups}
     may_change = _may_change(now)
     comparison = _comparison(reigning, groups, logs) if reigning is not None and may_change else None
     if reigning is not None and comparison is not None and lies_below(*comparison):
-        _bring_into_force(groups, _return_to_former(run, reigning, _in_words(*comparison), now))
+        bring_into_force(groups, _return_to_former(run, reigning, _in_words(*comparison), now))
         return RunState.SKIPPED, RunReason.ROLLED_BACK, {"groups": len(groups), **_interval_metrics(comparison)}
     proposals = [_proposal(group, logs[group.pk]) for group in groups if len(logs[group.pk])]
-    proposals = [proposal for proposal in proposals if len(proposal.shares) > 1]
+    proposals = [proposal for proposal in proposals if len(proposal.policy.get(EVERYBODY, ())) > 1]
     figures = {"groups": len(groups), "estimates": [_estimate_figures(proposal) for proposal in proposals]}
     live = [proposal for proposal in proposals if proposal.may_go_live]
     if not live:
@@ -138,16 +143,19 @@ def _decide(run: Run, now: datetime) -> tuple[RunState, str, dict[str, Any]]:
     if not may_change or _own_decisions(reigning, logs) < FEWEST_TO_JUDGE:
         return RunState.SKIPPED, RunReason.TOO_SOON, figures
     # A group that fails keeps its shares, as part of the new model: a roll back then knows what all groups had.
-    shares = {group.pk: _shares_in_force(group) for group in groups}
-    shares |= {proposal.group.pk: proposal.shares for proposal in live}
-    version = _save(run, shares, figures, now)
+    policies = {group.pk: policy_in_force(group) for group in groups}
+    policies |= {proposal.group.pk: proposal.policy for proposal in live}
+    version = policies_save(run=run, policies=policies, figures=figures, now=now)
     model_promote(version=version, reason=f"{len(live)} of {len(proposals)} groups passed the off-policy gate", now=now)
-    _bring_into_force(groups, model_load(version))
+    bring_into_force(groups, model_load(version))
     return RunState.PUBLISHED, "", figures
 
 
 def _proposal(group: VariantGroup, log: DecisionLog) -> Proposal:
-    """Learns from the older decisions, as they were worth when the newer ones began, and judges by the newer ones."""
+    """Learns from the older decisions, as they were worth when the newer ones began, and judges by the newer ones.
+
+    Segments get shares of their own only if these would have earned more than the same for all.
+    """
     coupon_ids = list(group.arms.order_by("pk").values_list("coupon_id", flat=True))
     if not coupon_ids:
         return Proposal(group, {}, None)
@@ -155,40 +163,62 @@ def _proposal(group: VariantGroup, log: DecisionLog) -> Proposal:
     known = np.isin(log.coupon_ids, coupon_ids)
     split = len(log) - min(len(log) // 2, MOST_TO_JUDGE_BY)
     older = log.part(slice(0, split)).part(known[:split])
-    places = {coupon_id: place for place, coupon_id in enumerate(coupon_ids)}
-    drawn = np.array([places[coupon_id] for coupon_id in older.coupon_ids.tolist()], dtype=np.int64)
-    ages = older.ages_days - log.ages_days[split - 1]
-    arms = learn(fresh(len(coupon_ids)), drawn=drawn, rewards=older.rewards, ages_days=ages)
-    learned = thompson_shares(arms, floor=min(FLOOR, 1 / len(coupon_ids)))
-    held = hold_back(learned, unseen=np.bincount(drawn, minlength=len(coupon_ids)) == 0)
-    shares = dict(zip(coupon_ids, held.tolist(), strict=True))
-    means = dict(zip(coupon_ids, arms.means.tolist(), strict=True))
     newer = _as_among(log, known).part(slice(split, None)).part(known[split:])
-    return Proposal(group, shares, _estimate(newer, shares, means) if len(newer) else None)
+    learned = learn_contexts(
+        len(coupon_ids),
+        drawn=_places(coupon_ids, older),
+        rewards=older.rewards,
+        ages_days=older.ages_days - log.ages_days[split - 1],
+        contexts=older.segments,
+    )
+    alike, contextual = (
+        Proposal(group, _policy(coupon_ids, drawings), _estimate(newer, coupon_ids, drawings))
+        for drawings in ({EVERYBODY: learned[EVERYBODY]}, learned)
+    )
+    return contextual if _earns_more(contextual.estimate, alike.estimate) else alike
+
+
+def _policy(coupon_ids: list[int], drawings: Mapping[str, Drawing]) -> Policy:
+    return {
+        segment: dict(zip(coupon_ids, drawing.shares.tolist(), strict=True)) for segment, drawing in drawings.items()
+    }
+
+
+def _places(coupon_ids: list[int], log: DecisionLog) -> NDArray[np.int64]:
+    places = {coupon_id: place for place, coupon_id in enumerate(coupon_ids)}
+    return np.array([places[coupon_id] for coupon_id in log.coupon_ids.tolist()], dtype=np.int64)
+
+
+def _earns_more(one: OffPolicy | None, other: OffPolicy | None) -> bool:
+    return one is not None and other is not None and one.doubly_robust.value > other.doubly_robust.value
 
 
 def _as_among(log: DecisionLog, known: NDArray[np.bool_]) -> DecisionLog:
     """Returns the log with the chances that known arms would have had without the others.
 
     What all of them together had is not logged, only what the drawn one had: the part of the same model's decisions
-    that they were drawn in stands for it.
+    for the same segment that they were drawn in stands for it.
     """
     chances = log.propensities.copy()
     for policy in np.unique(log.policies[known]):
-        rows = log.policies == policy
-        chances[rows] = np.minimum(chances[rows] / known[rows].mean(), 1)
+        for segment in np.unique(log.segments[known & (log.policies == policy)]):
+            rows = (log.policies == policy) & (log.segments == segment)
+            chances[rows] = np.minimum(chances[rows] / known[rows].mean(), 1)
     return replace(log, propensities=chances)
 
 
-def _estimate(log: DecisionLog, shares: Shares, means: Mapping[int, float]) -> OffPolicy:
-    drawn = log.coupon_ids.tolist()
-    expected = sum(share * means[coupon_id] for coupon_id, share in shares.items())
+def _estimate(log: DecisionLog, coupon_ids: list[int], drawings: Mapping[str, Drawing]) -> OffPolicy | None:
+    if not len(log):
+        return None
+    each = [drawings.get(segment, drawings[EVERYBODY]) for segment in log.segments.tolist()]
+    shares, means = np.array([one.shares for one in each]), np.array([one.means for one in each])
+    rows, drawn = np.arange(len(log)), _places(coupon_ids, log)
     return off_policy(
         rewards=log.rewards,
         propensities=log.propensities,
-        target=np.array([shares[coupon_id] for coupon_id in drawn]),
-        expected_drawn=np.array([means[coupon_id] for coupon_id in drawn]),
-        expected_target=np.full(len(drawn), expected),
+        target=shares[rows, drawn],
+        expected_drawn=means[rows, drawn],
+        expected_target=(shares * means).sum(axis=1),
     )
 
 
@@ -216,7 +246,7 @@ def _comparison(
     former = model_load(before) if before is not None else None
     own_parts, former_parts = [], []
     for group in groups:
-        log, now_by, then_by = logs[group.pk], _policy_in(reigning, group), _policy_in(former, group)
+        log, now_by, then_by = logs[group.pk], number_of(reigning, group), number_of(former, group)
         own, earlier = log.rewards[log.policies == now_by], log.rewards[log.policies == then_by]
         if now_by != then_by and min(len(own), len(earlier)) >= FEWEST_IN_GROUP:
             own_parts.append(own)
@@ -239,49 +269,15 @@ def _return_to_former(run: Run, reigning: Learned, reason: str, now: datetime) -
     if _former(reigning) is not None:
         return model_load(model_roll_back(job=Job.BANDIT, reason=reason, now=now).model)
     # Before the first model shares were equal: as a model that knows no group these can be in use, and be left again.
-    version = _save(run, {}, {}, now)
+    version = policies_save(run=run, policies={}, figures={}, now=now)
     model_promote(version=version, reason=reason, now=now)
     return model_load(version)
 
 
-def _bring_into_force(groups: list[VariantGroup], learned: Learned) -> None:
-    """Publishes a model's shares in each group that has others; one that the model does not know has equal ones."""
-    for group in groups:
-        policy = _policy_in(learned, group)
-        if group.policy != policy:
-            variant_shares_publish(group=group, shares=_shares_in(learned, group), policy=policy)
-
-
-def _policy_in(learned: Learned | None, group: VariantGroup) -> int:
-    """Returns the number under which a group's decisions are logged while a model is in use."""
-    return learned.version.pk if learned is not None and _shares_in(learned, group) else EQUAL_SHARES
-
-
-def _shares_in(learned: Learned, group: VariantGroup) -> dict[int, float]:
-    rows: NDArray[np.bool_] = learned.arrays["group"] == group.pk
-    coupons, shares = learned.arrays["coupon"][rows].tolist(), learned.arrays["share"][rows].tolist()
-    return dict(zip(coupons, shares, strict=True))
-
-
-def _shares_in_force(group: VariantGroup) -> dict[int, float]:
-    known = group.arms.exclude(share=None).order_by("pk").values_list("coupon_id", "share")
-    return {coupon_id: share for coupon_id, share in known if share is not None}
-
-
-def _save(run: Run, shares: Mapping[int, Shares], figures: dict[str, Any], now: datetime) -> ModelVersion:
-    rows = [(group, coupon, share) for group, of_group in shares.items() for coupon, share in of_group.items()]
-    arrays = {
-        "group": np.array([group for group, _coupon, _share in rows], dtype=np.int64),
-        "coupon": np.array([coupon for _group, coupon, _share in rows], dtype=np.int64),
-        "share": np.array([share for _group, _coupon, share in rows], dtype=np.float64),
-    }
-    description = {"share": "how often a coupon of a variant group is drawn"}
-    return model_save(run=run, arrays=arrays, metrics=figures, description=description, now=now)
-
-
 def _estimate_figures(proposal: Proposal) -> dict[str, Any]:
     estimate = proposal.estimate
-    figures: dict[str, Any] = {"group": proposal.group.key, "live": proposal.may_go_live}
+    segments = sorted(segment for segment in proposal.policy if segment != EVERYBODY)
+    figures: dict[str, Any] = {"group": proposal.group.key, "live": proposal.may_go_live, "segments": segments}
     if estimate is None:
         return figures
     figures |= {"decisions": estimate.decisions, "effective": round(estimate.effective, 1), "thin": estimate.is_thin}

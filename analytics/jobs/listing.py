@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analytics.learners.item_models import ItemModel
+from analytics.learners.purchases import Habits, Ints
 from analytics.learners.shortlist import (
     Relevance,
     groups_of,
@@ -20,12 +20,17 @@ from analytics.learners.shortlist import (
 from analytics.selectors.coverage import Coverage
 from analytics.selectors.purchases import Kinds
 from coupons.enums import AffinityReason
-from coupons.services.affinities import AffinityDraft
+from coupons.services.affinities import AffinityDraft, AffinityWhy
 
 # A page of the showcase.
 OWN_LENGTH = 12
 # Beyond these, being popular is nothing to say of a coupon.
 POPULAR_LENGTH = 8
+# Of a score.
+DIGITS = 6
+ANYTHING = AffinityWhy(AffinityReason.ANYTHING)
+PEERS = AffinityWhy(AffinityReason.PEERS)
+POPULAR = AffinityWhy(AffinityReason.POPULAR)
 
 
 @dataclass(slots=True)
@@ -44,25 +49,35 @@ class AffinityLister:
     kinds: Kinds
     items: ItemModel
     coverage: Coverage
-    _groups: NDArray[np.int64] = field(init=False)
+    _groups: Ints = field(init=False)
+    # That each type was bought, that something goes with each, that many go for it, that it counts everything.
+    _whys: list[AffinityWhy] = field(init=False)
     _sums: dict[str, _Sums] = field(init=False, default_factory=dict)
     _segment_lists: dict[str, list[AffinityDraft]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._groups = groups_of(self.coverage.shares)
+        names = [{"kind": kind.key, "name_en": kind.name_en, "name_zh": kind.name_zh} for kind in self.kinds.kinds]
+        self._whys = [
+            *(AffinityWhy(AffinityReason.BOUGHT, data) for data in names),
+            *(AffinityWhy(AffinityReason.GOES_WITH, data) for data in names),
+            POPULAR,
+            ANYTHING,
+        ]
 
     def own_lists(
         self,
-        shopper_ids: NDArray[np.int64],
+        shopper_ids: Ints,
         chances: NDArray[np.float32],
-        seen: NDArray[np.bool_],
+        habits: Habits,
         segments: Sequence[str],
         barred: NDArray[np.bool_],
     ) -> Iterator[AffinityDraft]:
         """Yields the lists of shoppers with purchases.
 
         Args:
-            chances, seen: shoppers × types.
+            chances: shoppers × types.
+            habits: what they bought.
             segments: the tag of each, "" for none.
             barred: what is not meant for them: shoppers × coupons. What everybody likes counts it all the same.
         """
@@ -80,59 +95,42 @@ class AffinityLister:
         rows, places = np.nonzero(order >= 0)
         coupons = order[rows, places]
         kinds = relevance.leading_kind[rows, coupons]
-        is_bought = seen[rows, kinds]
+        is_bought = habits.has(rows, kinds)
         companions = np.full(len(rows), -1, dtype=np.int64)
-        companions[~is_bought] = strongest_companion(seen[rows[~is_bought]], self.items.ease, kinds[~is_bought])
-        scores = relevance.score[rows, coupons]
-        for row, place, coupon, kind, bought, companion, score in zip(
-            rows.tolist(),
-            places.tolist(),
-            coupons.tolist(),
-            kinds.tolist(),
-            is_bought.tolist(),
-            companions.tolist(),
-            scores.tolist(),
-            strict=True,
-        ):
-            reason, data = self._reason(coupon, kind, bought, companion)
-            yield AffinityDraft(
-                shopper_id=int(shopper_ids[row]),
-                coupon_id=int(self.coverage.coupon_ids[coupon]),
-                place=place + 1,
-                score=round(score, 6),
-                reason=reason,
-                data=data,
-            )
+        # Asked only where the answer is said.
+        asked = np.flatnonzero(~is_bought & ~self.coverage.is_whole_shop[coupons])
+        companions[asked] = strongest_companion(
+            rows[asked], kinds[asked], owned=habits.pair_kind, starts=habits.starts, weights=self.items.ease
+        )
+        yield from map(
+            AffinityDraft._make,
+            zip(
+                shopper_ids[rows].tolist(),
+                self.coverage.coupon_ids[coupons].tolist(),
+                (places + 1).tolist(),
+                np.round(relevance.score[rows, coupons].astype(np.float64), DIGITS).tolist(),
+                [self._whys[why] for why in self._why_of(coupons, kinds, is_bought, companions).tolist()],
+                strict=True,
+            ),
+        )
 
     def segment_list(self, shopper_id: int, segment: str) -> Iterator[AffinityDraft]:
         """Yields the list of somebody without purchases, from what the members of the segment like."""
         if segment not in self._segment_lists:
-            self._segment_lists[segment] = list(self._list_of(segment, AffinityReason.PEERS, OWN_LENGTH))
+            self._segment_lists[segment] = list(self._list_of(segment, PEERS, OWN_LENGTH))
         for draft in self._segment_lists[segment]:
-            yield AffinityDraft(
-                shopper_id=shopper_id,
-                coupon_id=draft.coupon_id,
-                place=draft.place,
-                score=draft.score,
-                reason=draft.reason,
-            )
+            yield draft._replace(shopper_id=shopper_id)
 
     def popular_list(self) -> Iterator[AffinityDraft]:
         """Yields everybody's list, from what all shoppers like."""
-        return self._list_of("", AffinityReason.POPULAR, POPULAR_LENGTH)
+        return self._list_of("", POPULAR, POPULAR_LENGTH)
 
-    def _reason(self, coupon: int, kind: int, bought: bool, companion: int) -> tuple[AffinityReason, dict[str, Any]]:
-        if self.coverage.is_whole_shop[coupon]:
-            return AffinityReason.ANYTHING, {}
-        if bought:
-            return AffinityReason.BOUGHT, self._names(kind)
-        if companion >= 0:
-            return AffinityReason.GOES_WITH, self._names(companion)
-        return AffinityReason.POPULAR, {}
-
-    def _names(self, kind: int) -> dict[str, Any]:
-        named = self.kinds.kinds[kind]
-        return {"kind": named.key, "name_en": named.name_en, "name_zh": named.name_zh}
+    def _why_of(self, coupons: Ints, kinds: Ints, is_bought: NDArray[np.bool_], companions: Ints) -> NDArray[np.int64]:
+        """Returns the position in `_whys` of what each place says."""
+        count = len(self.kinds)
+        said = np.where(companions >= 0, count + companions, 2 * count)
+        said = np.where(is_bought, kinds, said)
+        return np.where(self.coverage.is_whole_shop[coupons], 2 * count + 1, said)
 
     def _add(self, segment: str, chances: NDArray[np.float32], relevance: Relevance) -> None:
         sums = self._sums.setdefault(
@@ -142,7 +140,7 @@ class AffinityLister:
         sums.relevance += relevance.score.sum(axis=0, dtype=np.float64)
         sums.shoppers += len(chances)
 
-    def _list_of(self, segment: str, reason: AffinityReason, length: int) -> Iterator[AffinityDraft]:
+    def _list_of(self, segment: str, why: AffinityWhy, length: int) -> Iterator[AffinityDraft]:
         sums = self._sums.get(segment)
         if sums is None:
             return
@@ -158,6 +156,6 @@ class AffinityLister:
                     shopper_id=None,
                     coupon_id=int(self.coverage.coupon_ids[coupon]),
                     place=place,
-                    score=round(float(mean[0, coupon]), 6),
-                    reason=reason,
+                    score=round(float(mean[0, coupon]), DIGITS),
+                    why=why,
                 )

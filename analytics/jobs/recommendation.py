@@ -21,14 +21,14 @@ from analytics.learners.item_models import ItemModel
 from analytics.learners.logistic import OneOutcome
 from analytics.learners.months import Read, items_before, known_before, measure_month, teach_month
 from analytics.learners.purchases import Purchases
-from analytics.learners.recommendation import Taught, blend_chances, taught_from
+from analytics.learners.recommendation import FEATURES, Taught, blend_chances, taught_from
 from analytics.models import Run
 from analytics.selectors.coverage import barred_from, coverage_of
 from analytics.selectors.purchases import (
-    CHUNK_SHOPPERS,
     SECONDS_A_DAY,
     Kinds,
     buyers_of,
+    chunk_length,
     kinds_of,
     purchase_chunks,
 )
@@ -115,7 +115,7 @@ def _learn_and_publish(
 
     def read(shopper_ids: NDArray[np.int64], label: str) -> Iterable[Purchases]:
         chunks = purchase_chunks(window, kinds, shopper_ids)
-        return progress(chunks, label=label, total=-(-len(shopper_ids) // CHUNK_SHOPPERS))
+        return progress(chunks, label=label, total=-(-len(shopper_ids) // chunk_length(kinds)))
 
     # Few enough to be held in memory, since they are gone through several times.
     held = list(read(taught, "Reading purchases"))
@@ -160,7 +160,7 @@ def _compare(
         challenger = teach_month(read_taught, items, first=lesson, end=exam)
     except OneOutcome:
         challenger = None
-    incumbent = _incumbent(challenger)
+    incumbent = _incumbent()
     if challenger is None:
         # Too short a history to teach; what is in use, if anything, goes on.
         return Verdict(model=incumbent, metrics={"taught": False})
@@ -183,7 +183,7 @@ def _compare(
         run=run,
         arrays=challenger.arrays(),
         metrics=metrics,
-        description={"features": list(challenger.names)},
+        description={"features": list(FEATURES)},
         now=watch.now(),
     )
     if wins:
@@ -194,15 +194,12 @@ def _compare(
     return Verdict(model=incumbent, metrics=metrics)
 
 
-def _incumbent(challenger: Taught | None) -> Taught | None:
+def _incumbent() -> Taught | None:
     """Returns the model in use; None without one, or with one over other features than this code counts."""
     kept = champion(Job.RECOMMENDATION)
-    if kept is None:
+    if kept is None or tuple(kept.description.get("features", ())) != FEATURES:
         return None
-    names = tuple(kept.description.get("features", ()))
-    if challenger is not None and names != challenger.names:
-        return None
-    return taught_from(kept.arrays, names=names)
+    return taught_from(kept.arrays, names=FEATURES)
 
 
 def _drafts(
@@ -216,17 +213,15 @@ def _drafts(
     progress: Progress,
 ) -> Iterator[AffinityDraft]:
     chunks = purchase_chunks(window, kinds, buyers)
-    for purchases in progress(chunks, label="Listing coupons", total=-(-len(buyers) // CHUNK_SHOPPERS)):
+    for purchases in progress(chunks, label="Listing coupons", total=-(-len(buyers) // chunk_length(kinds))):
         known = known_before(purchases, items, day=_day(window.end))
         chances = known.taught(model) if model is not None else blend_chances(known.blend)
         segments = segments_of(purchases.shopper_ids, now=now)
         barred = barred_from(lister.coverage, purchases.shopper_ids, now=now)
-        yield from lister.own_lists(purchases.shopper_ids, chances, known.habits.seen, segments, barred)
+        yield from lister.own_lists(purchases.shopper_ids, chances, known.habits, segments, barred)
     # Whoever bought nothing lately, but has a segment, gets what its members like; everybody else what all like.
-    for shopper_id, segment in tagged_shoppers(now=now):
-        place = int(np.searchsorted(buyers, shopper_id))
-        if place == len(buyers) or buyers[place] != shopper_id:
-            yield from lister.segment_list(shopper_id, segment)
+    for shopper_id, segment in tagged_shoppers(now=now, except_for=buyers):
+        yield from lister.segment_list(shopper_id, segment)
     yield from lister.popular_list()
 
 

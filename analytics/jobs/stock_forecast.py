@@ -1,4 +1,4 @@
-"""The nightly forecast of stock: how long each live coupon lasts, and what it would take to last longer."""
+"""The nightly forecast: how long each live coupon lasts, what it would take to last longer, and what shelves sell."""
 
 from __future__ import annotations
 
@@ -11,11 +11,23 @@ import structlog
 from django.db import transaction
 
 from analytics.enums import Job, RunState, WindowEnd
+from analytics.jobs.demand import demand_ahead
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.measuring import Stopwatch, peak_memory
-from analytics.learners.stock import Matrix, StockPlan, claims_ahead, plan_stock, redemptions_ahead, use_rates
+from analytics.learners.stock import (
+    Matrix,
+    StockPlan,
+    claims_ahead,
+    days_until_spent,
+    leanings_of,
+    plan_stock,
+    redemptions_ahead,
+    use_rates,
+    usual_rates,
+)
 from analytics.models import Run
-from analytics.selectors.stock_history import CouponDays, coupon_days, uses_expected
+from analytics.selectors.budget_spending import budgets_of, discount_a_use
+from analytics.selectors.stock_history import CouponDays, coupon_days, holders_scores
 from analytics.selectors.windows import Window
 from analytics.services.runs import run_finish, run_start, runs_mark_interrupted
 from config.kernel.clock import end_of_shop_day, shop_date, start_of_shop_day
@@ -36,7 +48,9 @@ logger = structlog.get_logger(__name__)
 
 
 def run_stock_forecast(*, now: datetime) -> Run:
-    """Forecasts claims and uses of every live coupon with a limit, and publishes what that means for its stock.
+    """Forecasts claims and uses of every live coupon with a limit of stock or money, and publishes what that means.
+
+    What the shelves of the shop will sell is forecast along, and kept with the run.
 
     Running it again on the same data changes nothing but the moment at which it was made.
 
@@ -52,11 +66,16 @@ def run_stock_forecast(*, now: datetime) -> Run:
         try:
             seen = coupon_days(as_of=now, days=DAYS_BACK, ages=AGES, horizon=DAYS_AHEAD)
             forecasts = list(_forecasts(seen, now))
+            demand = demand_ahead(now=now)
             with transaction.atomic():
                 stock_forecasts_replace(forecasts=forecasts)
                 metrics = {**_figures(forecasts), "seconds": round(watch.seconds(), 3)}
                 metrics["peak_memory_mib"] = round(peak_memory(), 1)
-                run_finish(run=run, state=RunState.PUBLISHED, metrics=metrics, now=watch.now())
+                if demand:
+                    metrics |= {name: demand[name] for name in ("method", "wape", "wape_of_mean")}
+                run_finish(
+                    run=run, state=RunState.PUBLISHED, metrics=metrics, artefact={"demand": demand}, now=watch.now()
+                )
         except Exception as error:
             run_finish(run=run, state=RunState.FAILED, reason=f"{type(error).__name__}: {error}", now=watch.now())
             raise
@@ -80,11 +99,20 @@ def _forecasts(seen: CouponDays, now: datetime) -> Iterator[StockForecast]:
         for row in range(len(seen.coupons))
     ]  # fmt: skip
     served = np.array([plan.served for plan in plans]).reshape(-1, DAYS_AHEAD)
-    rates = use_rates(seen.redeemed.astype(np.float64), seen.at_risk.astype(np.float64))
-    used = redemptions_ahead(seen.open_claims.astype(np.float64), served, rates)
-    expected = uses_expected(coupon_ids=[coupon.pk for coupon in seen.coupons])
+    coupon_ids = [coupon.pk for coupon in seen.coupons]
+    rates = use_rates(
+        seen.redeemed.astype(np.float64),
+        seen.at_risk.astype(np.float64),
+        usual=usual_rates(seen.usual_redeemed.astype(np.float64), seen.usual_at_risk.astype(np.float64)),
+        leanings=leanings_of(*holders_scores(coupon_ids=coupon_ids, now=now)),
+    )
+    held, new_today = _by_age_yesterday(seen.open_claims.astype(np.float64))
+    used_of_held = redemptions_ahead(held, new_today, rates)
+    used = redemptions_ahead(held, new_today + served, rates)
+    money_lasts = _money_lasts(coupon_ids, used, now)
     for row, (coupon, plan) in enumerate(zip(seen.coupons, plans, strict=True)):
-        runs_out_at = _runs_out_at(plan, now)
+        runs_out_at = _moment_of(plan.days_of_cover, now)
+        budget_ends_at = _moment_of(money_lasts.get(row), now)
         yield StockForecast(
             coupon=coupon,
             made_at=now,
@@ -92,9 +120,11 @@ def _forecasts(seen: CouponDays, now: datetime) -> Iterator[StockForecast]:
             claims_ahead=wanted[row].round(2).tolist(),
             claims_a_day=round(float(wanted[row, 1 : WEEK + 1].mean()), 2),
             redemptions_a_week=round(float(used[row, :WEEK].sum()), 2),
-            uses_of_held=expected.get(coupon.pk),
+            uses_of_held=round(float(used_of_held[row].sum()), 2),
             days_of_cover=None if runs_out_at is None else round((runs_out_at - now) / DAY, 3),
             runs_out_at=runs_out_at,
+            budget_days=None if budget_ends_at is None else round((budget_ends_at - now) / DAY, 3),
+            budget_ends_at=budget_ends_at,
             top_up=plan.top_up,
             batches=_batches(plan, now),
         )
@@ -119,10 +149,35 @@ def _open_share(ends_at: datetime, now: datetime) -> Matrix:
     return left
 
 
-def _runs_out_at(plan: StockPlan, now: datetime) -> datetime | None:
-    if plan.days_of_cover is None:
+def _by_age_yesterday(open_claims: Matrix) -> tuple[Matrix, Matrix]:
+    """Returns open claims by the age they had yesterday, and those made today as new ones of the first day ahead."""
+    held, new = np.zeros_like(open_claims), np.zeros((len(open_claims), DAYS_AHEAD))
+    held[:, :-1] = open_claims[:, 1:]
+    new[:, 0] = open_claims[:, 0]
+    return held, new
+
+
+def _money_lasts(coupon_ids: list[int], used: Matrix, now: datetime) -> dict[int, float]:
+    """Returns for each row after how many days the first of its coupon's budgets ends, if one does within the forecast.
+
+    What a budget pays for together counts together: a campaign's coupons spend it side by side.
+    """
+    a_use = discount_a_use(coupon_ids=coupon_ids, now=now)
+    lasts: dict[int, float] = {}
+    for budget in budgets_of(coupon_ids=coupon_ids, now=now):
+        rows = list(budget.places)
+        spent = (used[rows] * a_use[rows, None]).sum(axis=0) + budget.others_a_day
+        days = days_until_spent(ahead=spent.tolist(), left=budget.left)
+        if days is not None:
+            lasts |= {row: min(days, lasts.get(row, days)) for row in rows}
+    return lasts
+
+
+def _moment_of(days: float | None, now: datetime) -> datetime | None:
+    """Returns the moment after so many days of the forecast, the first of which is what is left of today."""
+    if days is None:
         return None
-    day, part = divmod(plan.days_of_cover, 1)
+    day, part = divmod(days, 1)
     start = start_of_shop_day(shop_date(now) + timedelta(days=int(day)))
     end = end_of_shop_day(shop_date(now) + timedelta(days=int(day)))
     start = max(start, now)
@@ -141,6 +196,7 @@ def _batches(plan: StockPlan, now: datetime) -> list[dict[str, Any]]:
 def _figures(forecasts: list[StockForecast]) -> dict[str, Any]:
     return {
         "coupons": len(forecasts),
+        "budgets_running_out": sum(forecast.budget_days is not None for forecast in forecasts),
         "running_out": sum(forecast.days_of_cover is not None for forecast in forecasts),
         "claims_a_day": round(sum(forecast.claims_a_day for forecast in forecasts), 1),
         "redemptions_a_week": round(sum(forecast.redemptions_a_week for forecast in forecasts), 1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from scipy.stats import norm, t
 
@@ -87,7 +88,7 @@ def share_interval(hits: int, count: int, *, confidence: float = CONFIDENCE) -> 
         raise ValueError("hits must lie between 0 and the count")
     if not count:
         return None
-    share, z = hits / count, float(norm.ppf((1 + confidence) / 2))
+    share, z = hits / count, _standard_errors(confidence)
     weight = 1 + z * z / count
     centre = (share + z * z / (2 * count)) / weight
     reach = z / weight * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
@@ -111,3 +112,9 @@ def share_difference(
     below = math.hypot(first.estimate - first.low, second.high - second.estimate)
     above = math.hypot(first.high - first.estimate, second.estimate - second.low)
     return Interval(estimate, estimate - below, estimate + above)
+
+
+@lru_cache(maxsize=256)
+def _standard_errors(confidence: float) -> float:
+    # Groups are compared pair by pair at one confidence, and SciPy takes longer than all the rest.
+    return float(norm.ppf((1 + confidence) / 2))

@@ -64,19 +64,18 @@ def learn_items(chunks: Iterable[Habits], *, kinds: int, penalty: float = EASE_P
     month, quarter, before, again, new = (np.zeros(kinds) for _ in range(5))
     everybody = 0
     for habits in chunks:
-        seen = habits.seen
-        as_floats = seen.astype(np.float32)
-        gram += as_floats.T @ as_floats
-        logged = log_counts(habits)
+        seen = habits.seen.astype(np.float32)
+        gram += seen.T @ seen
+        logged = habits.spread(np.log1p(habits.counts)).astype(np.float32)
         log_gram += logged.T @ logged
-        in_month, in_quarter = habits.spread(habits.month) > 0, habits.spread(habits.quarter) > 0
-        earlier = habits.spread(habits.counts - habits.month) > 0
-        month += in_month.sum(axis=0)
-        quarter += in_quarter.sum(axis=0)
-        before += earlier.sum(axis=0)
-        again += (earlier & in_month).sum(axis=0)
-        new += (~earlier & in_month).sum(axis=0)
-        everybody += len(seen)
+        in_month, earlier = habits.month > 0, habits.counts > habits.month
+        kind = habits.pair_kind
+        month += np.bincount(kind[in_month], minlength=kinds)
+        quarter += np.bincount(kind[habits.quarter > 0], minlength=kinds)
+        before += np.bincount(kind[earlier], minlength=kinds)
+        again += np.bincount(kind[earlier & in_month], minlength=kinds)
+        new += np.bincount(kind[~earlier & in_month], minlength=kinds)
+        everybody += habits.shoppers
     shoppers = np.diag(gram).copy()
     norms = np.sqrt(np.maximum(shoppers, 1.0))
     similarity = (gram / norms[:, None] / norms[None, :]).astype(np.float32)
@@ -94,8 +93,8 @@ def learn_items(chunks: Iterable[Habits], *, kinds: int, penalty: float = EASE_P
 
 
 def log_counts(habits: Habits) -> NDArray[np.float32]:
-    """Returns log(1 + orders with a type): shoppers × types."""
-    return np.log1p(habits.spread(habits.counts)).astype(np.float32)
+    """Returns log(1 + orders with the type) of each pair."""
+    return np.log1p(habits.counts).astype(np.float32)
 
 
 def _ease_weights(gram: Floats, penalty: float) -> NDArray[np.float32]:

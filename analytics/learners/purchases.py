@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -82,7 +83,8 @@ def purchases_of(*, shopper_ids: Ints, order: Ints, kind: Ints, day: Floats, kin
         shopper_ids: ascending; each line's `buyer` is one of them.
         order, kind, day, buyer: one entry a line.
     """
-    _, firsts = np.unique(np.stack([order, kind]), axis=1, return_index=True)
+    # One number for each order and type: ids of orders stay far below 2⁶³ / kinds.
+    _, firsts = np.unique(order * max(kinds, 1) + kind, return_index=True)
     return Purchases(
         shopper_ids=shopper_ids,
         shopper=np.searchsorted(shopper_ids, buyer[firsts]),
@@ -110,8 +112,11 @@ def purchases_joined(parts: Sequence[Purchases]) -> Purchases:
 class Habits:
     """What was counted before a day about shoppers and types; nothing of that day or later.
 
+    Only pairs of a shopper and a type that was bought are held: most shoppers buy few of a shop's types.
+
     Attributes:
-        pair_rows: row in the pair tables of each shopper and type, -1 where nothing was bought: shoppers × types.
+        shoppers, kinds: how many of each there are.
+        pairs: shopper × `kinds` + type of each pair, ascending.
         counts: orders with the type, of each pair.
         month, quarter: of these, in the last 30 and 90 days.
         decayed: the same count under each of `HALF_LIVES`: pairs × half-lives.
@@ -122,7 +127,9 @@ class Habits:
         variety: how many types the shopper bought.
     """
 
-    pair_rows: NDArray[np.int32]
+    shoppers: int
+    kinds: int
+    pairs: Ints
     counts: Floats
     month: Floats
     quarter: Floats
@@ -136,16 +143,53 @@ class Habits:
     variety: Floats
 
     @property
+    def pair_shopper(self) -> Ints:
+        """The shopper of each pair."""
+        return self.pairs // self.kinds
+
+    @property
+    def pair_kind(self) -> Ints:
+        """The type of each pair."""
+        return self.pairs % self.kinds
+
+    @property
+    def starts(self) -> Ints:
+        """The first pair of each shopper, and how many pairs there are."""
+        return np.searchsorted(self.pairs, np.arange(self.shoppers + 1) * self.kinds)
+
+    @property
+    def pair_rows(self) -> NDArray[np.int32]:
+        """The pair of each shopper and type, -1 where nothing was bought: shoppers × types."""
+        table = np.full(self.shoppers * self.kinds, -1, dtype=np.int32)
+        table[self.pairs] = np.arange(len(self.pairs), dtype=np.int32)
+        return table.reshape(self.shoppers, self.kinds)
+
+    @property
     def seen(self) -> NDArray[np.bool_]:
         """Who ever bought what: shoppers × types."""
-        table: NDArray[np.bool_] = self.pair_rows >= 0
-        return table
+        table = np.zeros(self.shoppers * self.kinds, dtype=bool)
+        table[self.pairs] = True
+        return table.reshape(self.shoppers, self.kinds)
+
+    def has(self, shopper: Ints, kind: Ints) -> NDArray[np.bool_]:
+        """Returns whether each of these shoppers bought the type beside it."""
+        cells = shopper * self.kinds + kind
+        if not len(self.pairs):
+            return np.zeros(len(cells), dtype=bool)
+        found = self.pairs[np.minimum(np.searchsorted(self.pairs, cells), len(self.pairs) - 1)]
+        return np.asarray(found == cells)
 
     def spread(self, values: Floats) -> Floats:
         """Returns a value of each pair as shoppers × types, 0 where nothing was bought."""
-        padded = np.append(values, 0.0)
-        table: Floats = padded[self.pair_rows]
-        return table
+        table = np.zeros(self.shoppers * self.kinds)
+        table[self.pairs] = values
+        return table.reshape(self.shoppers, self.kinds)
+
+    def times(self, values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Returns shoppers × types with a value of each pair, times weights of types × any number of columns."""
+        sparse = csr_array((values, self.pair_kind, self.starts), shape=(self.shoppers, self.kinds))
+        product: NDArray[np.float32] = sparse @ weights
+        return product
 
 
 def habits_of(purchases: Purchases, *, at: float) -> Habits:
@@ -154,8 +198,6 @@ def habits_of(purchases: Purchases, *, at: float) -> Habits:
     shoppers, kinds = len(past.shopper_ids), past.kinds
     age = at - past.day
     pairs, row = np.unique(past.shopper * kinds + past.kind, return_inverse=True)
-    pair_rows = np.full(shoppers * kinds, -1, dtype=np.int32)
-    pair_rows[pairs] = np.arange(len(pairs), dtype=np.int32)
     counts = np.bincount(row, minlength=len(pairs)).astype(np.float64)
     newest = np.full(len(pairs), np.inf)
     oldest = np.zeros(len(pairs))
@@ -175,16 +217,18 @@ def habits_of(purchases: Purchases, *, at: float) -> Habits:
         return sums
 
     return Habits(
-        pair_rows=pair_rows.reshape(shoppers, kinds),
+        shoppers=shoppers,
+        kinds=kinds,
+        pairs=pairs,
         counts=counts,
         month=of_pair((age <= MONTH).astype(np.float64)),
         quarter=of_pair((age <= QUARTER).astype(np.float64)),
-        decayed=np.stack([of_pair(0.5 ** (age / days)) for days in HALF_LIVES], axis=1),
+        decayed=np.stack([of_pair(np.exp2(-age / days)) for days in HALF_LIVES], axis=1),
         recency=newest,
         gap=gap,
         orders=of_shopper(np.ones(len(buyer))),
         orders_month=of_shopper((order_age <= MONTH).astype(np.float64)),
         orders_quarter=of_shopper((order_age <= QUARTER).astype(np.float64)),
-        decayed_orders=np.stack([of_shopper(0.5 ** (order_age / days)) for days in HALF_LIVES], axis=1),
-        variety=np.bincount(pairs // kinds, minlength=shoppers).astype(np.float64),
+        decayed_orders=np.stack([of_shopper(np.exp2(-order_age / days)) for days in HALF_LIVES], axis=1),
+        variety=np.bincount(pairs // max(kinds, 1), minlength=shoppers).astype(np.float64),
     )

@@ -7,17 +7,19 @@ before it, labels from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from analytics.learners.item_models import ItemModel, log_counts
 from analytics.learners.logistic import LogisticModel, OneOutcome, fit_logistic, logistic_from
 from analytics.learners.purchases import HALF_LIVES, Habits, Purchases
 
+Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 # How many types the taught model looks at: the best by the simple blend, and the best that were never bought.
@@ -36,15 +38,140 @@ MOST_OVERDUE = 5.0
 NEVER_RECENT = 365.0
 IS_NEW = "is_new"
 
+# What acts together: rhythm with how often people come and how often they buy the thing again. The first of two is of
+# one's own purchases, the other of the shopper or of the type.
+PRODUCTS = {
+    "share_80 × orders_month": ("share_80", "orders_month"),
+    "share × repeat_rate": ("share", "repeat_rate"),
+    "recency × repeat_rate": ("recency", "repeat_rate"),
+    "share_40 × repeat_rate": ("share_40", "repeat_rate"),
+}
+# In the order of the weights of kept models.
+FEATURES = (
+    IS_NEW,
+    "is_single",
+    "orders_with",
+    "orders_with_month",
+    "orders_with_quarter",
+    "decayed_20",
+    "decayed_40",
+    "decayed_80",
+    "decayed_160",
+    "share_40",
+    "share_80",
+    "share_160",
+    "share",
+    "share_quarter",
+    "plain_share_80",
+    "plain_share_160",
+    "recency",
+    "overdue",
+    "plain_overdue",
+    "is_just_bought",
+    "is_given_up",
+    "gap",
+    "shoppers",
+    "shoppers_month",
+    "trend",
+    "repeat_rate",
+    "novelty_rate",
+    "ease",
+    "log_ease",
+    "factors",
+    "log_factors",
+    "similarity",
+    "orders",
+    "orders_month",
+    "variety",
+    "decayed_orders",
+    "share_80 × orders_month",
+    "share × repeat_rate",
+    "recency × repeat_rate",
+    "share_80 × recency",
+    "share_40 × repeat_rate",
+    "overdue × orders_with",
+    "log_ease²",
+    "share_80²",
+    "recency²",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Pairs of shopper and type that are worth a look: positions of both, and the features of each by name."""
+    """Pairs of shopper and type that are worth a look, and their features.
 
-    shopper: NDArray[np.int64]
-    kind: NDArray[np.int64]
-    features: NDArray[np.float32]
-    names: tuple[str, ...]
+    Features are kept where they belong, since most candidates were never bought: for these, all that is said of one's
+    own purchases is the same. `features` lays them out as one table for teaching; the chances come from the parts.
+
+    Attributes:
+        shopper, kind: positions, in the order of shopper and type.
+        bought: which candidates were bought before, as positions among them.
+        own: what the shopper did with the type, of each in `bought`.
+        never: the same of a type that the shopper never bought.
+        of_kind: of each type.
+        of_shopper: of each shopper.
+        scores: what everybody's purchases say, of each candidate.
+    """
+
+    shopper: Ints
+    kind: Ints
+    bought: Ints
+    own: Mapping[str, Floats]
+    never: Mapping[str, float]
+    of_kind: Mapping[str, Floats]
+    of_shopper: Mapping[str, Floats]
+    scores: Mapping[str, Floats]
+
+    @property
+    def is_new(self) -> NDArray[np.bool_]:
+        """Which candidates were never bought."""
+        marks = np.ones(len(self.shopper), dtype=bool)
+        marks[self.bought] = False
+        return marks
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """Candidates × `FEATURES`."""
+        return np.stack([self._column(name) for name in FEATURES], axis=1).astype(np.float32)
+
+    def log_odds(self, model: LogisticModel, *, new: bool) -> Floats:
+        """Returns the log odds of the candidates that were never bought, or else of those in `bought`.
+
+        The same as `model.log_odds` of these rows of `features`, added up part by part.
+        """
+        weights = dict(zip(model.names, model.weights, strict=True))
+        which = np.flatnonzero(self.is_new) if new else self.bought
+        own: Mapping[str, Any] = self.never if new else self.own
+        shopper, kind = self.shopper[which], self.kind[which]
+        by_kind = _weighted(self.of_kind, weights)
+        by_shopper = _weighted(self.of_shopper, weights)
+        odds = model.intercept + _weighted(own, weights)
+        for name, (one, other) in PRODUCTS.items():
+            if new and other in self.of_kind:
+                by_kind = by_kind + weights[name] * own[one] * self.of_kind[other]
+            elif new:
+                by_shopper = by_shopper + weights[name] * own[one] * self.of_shopper[other]
+            else:
+                table, place = (self.of_kind, kind) if other in self.of_kind else (self.of_shopper, shopper)
+                odds = odds + weights[name] * own[one] * table[other][place]
+        odds = odds + by_kind[kind] + by_shopper[shopper]
+        for name, values in self.scores.items():
+            odds += weights[name] * values[which]
+        return np.asarray(odds)
+
+    def _column(self, name: str) -> Floats:
+        if name in PRODUCTS:
+            one, other = PRODUCTS[name]
+            return self._column(one) * self._column(other)
+        if name in self.scores:
+            return self.scores[name]
+        if name in self.of_kind:
+            return self.of_kind[name][self.kind]
+        if name in self.of_shopper:
+            return self.of_shopper[name][self.shopper]
+        column = np.full(len(self.shopper), self.never[name])
+        column[self.bought] = self.own[name]
+        return column
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +185,30 @@ class ItemScores:
 
 def item_scores(habits: Habits, items: ItemModel) -> ItemScores:
     """Returns the scores of EASE, of item-kNN (all neighbours, cosine) and of the truncated SVD."""
-    seen = habits.seen.astype(np.float32)
+    ones = np.ones(len(habits.pairs), dtype=np.float32)
     return ItemScores(
-        ease=seen @ items.ease,
-        similarity=seen @ items.similarity,
-        factors=((log_counts(habits) @ items.factors) @ items.factors.T).astype(np.float32),
+        ease=habits.times(ones, items.ease),
+        similarity=habits.times(ones, items.similarity),
+        factors=habits.times(log_counts(habits), items.factors) @ items.factors.T,
     )
 
 
 def rhythm(habits: Habits) -> Floats:
     """Returns the share of a shopper's orders that hold a type, lately (half-life 80 days): shoppers × types."""
-    orders = np.maximum(habits.decayed_orders[:, RHYTHM_HALF_LIFE], 1.0)
-    shares: Floats = habits.spread(habits.decayed[:, RHYTHM_HALF_LIFE]) / orders[:, None]
-    return shares
+    return habits.spread(_rhythm_of_pairs(habits))
 
 
 def simple_blend(habits: Habits, scores: ItemScores) -> Floats:
     """Returns one's own rhythm plus EASE: the transparent score that the taught one must beat."""
-    blended: Floats = RHYTHM_WEIGHT * rhythm(habits) + scores.ease
+    blended = scores.ease.astype(np.float64)
+    blended.ravel()[habits.pairs] += RHYTHM_WEIGHT * _rhythm_of_pairs(habits)
     return blended
+
+
+def _rhythm_of_pairs(habits: Habits) -> Floats:
+    orders = np.maximum(habits.decayed_orders[:, RHYTHM_HALF_LIFE], 1.0)
+    shares: Floats = habits.decayed[:, RHYTHM_HALF_LIFE] / orders[habits.pair_shopper]
+    return shares
 
 
 def blend_chances(blend: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -86,26 +218,24 @@ def blend_chances(blend: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def candidates_of(habits: Habits, items: ItemModel, scores: ItemScores, blend: Floats) -> Candidates:
     """Returns the candidates of each shopper, in the order of shopper and type."""
-    kinds = items.kinds
     chosen = np.zeros(blend.shape, dtype=bool)
     _mark_best(chosen, blend, CANDIDATES)
-    _mark_best(chosen, np.where(habits.seen, NEVER, scores.ease), NEW_CANDIDATES)
+    new = scores.ease.copy()
+    new.ravel()[habits.pairs] = NEVER
+    _mark_best(chosen, new, NEW_CANDIDATES)
     # A type that nobody ever bought is nobody's next.
     chosen &= items.shoppers > 0
     cells = np.flatnonzero(chosen)
-    shopper, kind = cells // kinds, cells % kinds
-    row = habits.pair_rows.ravel()[cells]
-    known = row >= 0
-
-    def of_pair(values: Floats, otherwise: float) -> Floats:
-        return np.where(known, values[row] if len(values) else otherwise, otherwise)
-
-    columns = _columns(habits, items, scores, cells, of_pair)
+    rows = np.flatnonzero(chosen.ravel()[habits.pairs])
     return Candidates(
-        shopper=shopper,
-        kind=kind,
-        features=np.stack(list(columns.values()), axis=1).astype(np.float32),
-        names=tuple(columns),
+        shopper=cells // items.kinds,
+        kind=cells % items.kinds,
+        bought=np.searchsorted(cells, habits.pairs[rows]),
+        own=_own_columns(habits, rows),
+        never=_never_columns(),
+        of_kind=_kind_columns(items),
+        of_shopper=_shopper_columns(habits),
+        scores=_score_columns(scores, cells),
     )
 
 
@@ -134,8 +264,10 @@ class Taught:
 
     def probability(self, candidates: Candidates) -> Floats:
         """Returns the probability of each candidate."""
-        is_new = candidates.features[:, candidates.names.index(IS_NEW)] > 0
-        return np.where(is_new, self.new.probability(candidates.features), self.again.probability(candidates.features))
+        probability = np.empty(len(candidates.shopper))
+        probability[candidates.is_new] = expit(candidates.log_odds(self.new, new=True))
+        probability[candidates.bought] = expit(candidates.log_odds(self.again, new=False))
+        return probability
 
 
 def taught_from(arrays: Mapping[str, NDArray[Any]], *, names: tuple[str, ...]) -> Taught:
@@ -162,19 +294,17 @@ def teach(chunks: Iterable[tuple[Candidates, NDArray[np.bool_]]]) -> Taught:
         OneOutcome: nobody bought anything again, or nothing new, or everybody everything.
     """
     features, labels = [], []
-    names: tuple[str, ...] = ()
     for candidates, bought in chunks:
         came = np.asarray(bought.any(axis=1))[candidates.shopper]
         features.append(candidates.features[came])
         labels.append(bought[candidates.shopper[came], candidates.kind[came]])
-        names = candidates.names
     if not features:
         raise OneOutcome
     table, known = np.concatenate(features), np.concatenate(labels)
-    is_new: NDArray[np.bool_] = np.asarray(table[:, names.index(IS_NEW)] > 0)
+    is_new: NDArray[np.bool_] = np.asarray(table[:, FEATURES.index(IS_NEW)] > 0)
     return Taught(
-        again=fit_logistic(table[~is_new], known[~is_new], names=names),
-        new=fit_logistic(table[is_new], known[is_new], names=names),
+        again=fit_logistic(table[~is_new], known[~is_new], names=FEATURES),
+        new=fit_logistic(table[is_new], known[is_new], names=FEATURES),
     )
 
 
@@ -207,77 +337,128 @@ def _mark_best(chosen: NDArray[np.bool_], scores: NDArray[np.floating], count: i
     np.put_along_axis(chosen, best, is_marked, axis=1)
 
 
-def _columns(
-    habits: Habits, items: ItemModel, scores: ItemScores, cells: NDArray[np.int64], of_pair: Callable[..., Floats]
+def _own_columns(habits: Habits, rows: Ints) -> dict[str, Floats]:
+    """Returns what shoppers did with types that they bought, of some pairs."""
+    shopper = habits.pair_shopper[rows]
+    return _own(
+        counts=habits.counts[rows],
+        month=habits.month[rows],
+        quarter=habits.quarter[rows],
+        decayed=habits.decayed[rows],
+        recency=habits.recency[rows],
+        gap=habits.gap[rows],
+        orders=habits.orders[shopper],
+        orders_quarter=habits.orders_quarter[shopper],
+        decayed_orders=habits.decayed_orders[shopper],
+    )
+
+
+def _never_columns() -> dict[str, float]:
+    """Returns the same of a type that a shopper never bought; how many orders the shopper made is no matter then."""
+    nothing, halves = np.zeros(1), np.zeros((1, len(HALF_LIVES)))
+    columns = _own(
+        counts=nothing,
+        month=nothing,
+        quarter=nothing,
+        decayed=halves,
+        recency=np.array([np.nan]),
+        gap=np.array([np.nan]),
+        orders=nothing,
+        orders_quarter=nothing,
+        decayed_orders=halves,
+    )
+    return {name: float(column[0]) for name, column in columns.items()}
+
+
+def _own(
+    *,
+    counts: Floats,
+    month: Floats,
+    quarter: Floats,
+    decayed: Floats,
+    recency: Floats,
+    gap: Floats,
+    orders: Floats,
+    orders_quarter: Floats,
+    decayed_orders: Floats,
 ) -> dict[str, Floats]:
-    """Returns the features of candidates by name, each on a scale on which a straight line is a fair guess."""
-    shopper, kind = cells // items.kinds, cells % items.kinds
-    counts = of_pair(habits.counts, 0.0)
-    is_new = counts == 0
-    decayed = {days: of_pair(habits.decayed[:, number], 0.0) for number, days in enumerate(HALF_LIVES)}
+    """Returns features by name, each on a scale on which a straight line is a fair guess.
+
+    Args:
+        recency: NaN for a type that was never bought.
+        gap: NaN for one bought once or never: nothing is due.
+    """
+    by_half_life = dict(zip(HALF_LIVES, decayed.T, strict=True))
     shares = {
-        days: decayed[days] / np.maximum(habits.decayed_orders[shopper, number], 0.5)
-        for number, days in enumerate(HALF_LIVES)
+        days: by_half_life[days] / np.maximum(ordered, 0.5)
+        for days, ordered in zip(HALF_LIVES, decayed_orders.T, strict=True)
     }
-    share = _log(counts / np.maximum(habits.orders[shopper], 1.0), SMALL_SHARE)
-    quarter = of_pair(habits.quarter, 0.0)
-    recency = np.log1p(of_pair(habits.recency, NEVER_RECENT))
-    gap = of_pair(habits.gap, np.nan)
-    # NaN is a type bought once or never: it has no gap, and nothing is due.
-    overdue = of_pair(habits.recency, np.nan) / np.maximum(gap, 1.0)
+    overdue = recency / np.maximum(gap, 1.0)
     has_rhythm = ~np.isnan(overdue)
     overdue = np.nan_to_num(overdue)
-    ease = scores.ease.ravel()[cells].astype(np.float64)
-    factors = scores.factors.ravel()[cells].astype(np.float64)
-    month_orders = np.log1p(habits.orders_month[shopper])
-    shoppers, shoppers_month = _log(items.shoppers[kind], 1.0), _log(items.shoppers_month[kind], 1.0)
-    repeat_rate, novelty_rate = _log(items.repeat_rate[kind], SMALL_SHARE), _log(items.novelty_rate[kind], 1e-4)
+    log_recency = np.log1p(np.nan_to_num(recency, nan=NEVER_RECENT))
     share_80 = _log(shares[80.0], SMALL_SHARE)
-    log_ease = _log(ease, SMALL_EASE)
     return {
-        IS_NEW: is_new.astype(np.float64),
+        IS_NEW: (counts == 0).astype(np.float64),
         "is_single": (counts == 1).astype(np.float64),
         "orders_with": np.log1p(counts),
-        "orders_with_month": np.log1p(of_pair(habits.month, 0.0)),
+        "orders_with_month": np.log1p(month),
         "orders_with_quarter": np.log1p(quarter),
-        **{f"decayed_{days:.0f}": np.log1p(decayed[days]) for days in HALF_LIVES[1:]},
+        **{f"decayed_{days:.0f}": np.log1p(by_half_life[days]) for days in HALF_LIVES[1:]},
         **{f"share_{days:.0f}": _log(shares[days], SMALL_SHARE) for days in HALF_LIVES[2:]},
-        "share": share,
-        "share_quarter": _log(quarter / np.maximum(habits.orders_quarter[shopper], 1.0), SMALL_SHARE),
+        "share": _log(counts / np.maximum(orders, 1.0), SMALL_SHARE),
+        "share_quarter": _log(quarter / np.maximum(orders_quarter, 1.0), SMALL_SHARE),
         "plain_share_80": shares[80.0],
         "plain_share_160": shares[160.0],
-        "recency": recency,
+        "recency": log_recency,
         "overdue": np.log1p(overdue),
         "plain_overdue": np.where(has_rhythm, np.minimum(overdue, MOST_OVERDUE), -1.0),
         "is_just_bought": (overdue < 0.3).astype(np.float64),
         "is_given_up": (overdue > 2).astype(np.float64),
         "gap": np.log1p(np.nan_to_num(gap)),
-        "shoppers": shoppers,
-        "shoppers_month": shoppers_month,
-        "trend": np.log(items.trend[kind]),
-        "repeat_rate": repeat_rate,
-        "novelty_rate": novelty_rate,
+        "share_80 × recency": share_80 * log_recency,
+        "overdue × orders_with": np.log1p(overdue) * np.log1p(counts),
+        # Bends where a line is too stiff.
+        "share_80²": share_80**2,
+        "recency²": log_recency**2,
+    }
+
+
+def _kind_columns(items: ItemModel) -> dict[str, Floats]:
+    return {
+        "shoppers": _log(items.shoppers, 1.0),
+        "shoppers_month": _log(items.shoppers_month, 1.0),
+        "trend": np.log(items.trend),
+        "repeat_rate": _log(items.repeat_rate, SMALL_SHARE),
+        "novelty_rate": _log(items.novelty_rate, 1e-4),
+    }
+
+
+def _shopper_columns(habits: Habits) -> dict[str, Floats]:
+    return {
+        "orders": np.log1p(habits.orders),
+        "orders_month": np.log1p(habits.orders_month),
+        "variety": np.log1p(habits.variety),
+        "decayed_orders": np.log1p(habits.decayed_orders[:, 2]),
+    }
+
+
+def _score_columns(scores: ItemScores, cells: Ints) -> dict[str, Floats]:
+    ease = scores.ease.ravel()[cells].astype(np.float64)
+    factors = scores.factors.ravel()[cells].astype(np.float64)
+    log_ease = _log(ease, SMALL_EASE)
+    return {
         "ease": ease,
         "log_ease": log_ease,
         "factors": factors,
         "log_factors": _log(factors, SMALL_SHARE),
         "similarity": _log(scores.similarity.ravel()[cells].astype(np.float64), SMALL_SHARE),
-        "orders": np.log1p(habits.orders[shopper]),
-        "orders_month": month_orders,
-        "variety": np.log1p(habits.variety[shopper]),
-        "decayed_orders": np.log1p(habits.decayed_orders[shopper, 2]),
-        # What acts together: rhythm with how often people come and how often they buy the thing again.
-        "share_80 × orders_month": share_80 * month_orders,
-        "share × repeat_rate": share * repeat_rate,
-        "recency × repeat_rate": recency * repeat_rate,
-        "share_80 × recency": share_80 * recency,
-        "share_40 × repeat_rate": _log(shares[40.0], SMALL_SHARE) * repeat_rate,
-        "overdue × orders_with": np.log1p(overdue) * np.log1p(counts),
-        # Bends where a line is too stiff.
         "log_ease²": log_ease**2,
-        "share_80²": share_80**2,
-        "recency²": recency**2,
     }
+
+
+def _weighted(columns: Mapping[str, Any], weights: Mapping[str, float]) -> Any:
+    return sum(weights[name] * column for name, column in columns.items())
 
 
 def _log(values: Floats, smallest: float) -> Floats:

@@ -17,13 +17,13 @@ class RewardWeights:
     Early outcomes weigh little, but come often and soon; money weighs most, and nothing replaces it.
     """
 
-    click: float = 0.05
+    claim: float = 0.05
     dwell: float = 0.05
     redeem: float = 0.3
     margin: float = 0.6
 
     def __post_init__(self) -> None:
-        weights = (self.click, self.dwell, self.redeem, self.margin)
+        weights = (self.claim, self.dwell, self.redeem, self.margin)
         if min(weights) < 0 or abs(sum(weights) - 1) > 1e-9:
             raise ValueError("the weights of a reward are not negative and sum to 1")
 
@@ -35,7 +35,7 @@ FULL_DWELL_SECONDS = 60.0
 
 def rewards(
     *,
-    clicked: NDArray[np.bool_],
+    claimed: NDArray[np.bool_],
     dwell_seconds: Matrix,
     redeemed: NDArray[np.bool_],
     margin: Matrix,
@@ -45,7 +45,7 @@ def rewards(
     """Returns the reward of each decision.
 
     Args:
-        clicked: the offer was opened or claimed.
+        claimed: the offer was claimed; that it was opened says nothing, since whoever is led to it opens it.
         dwell_seconds: how long it was looked at.
         redeemed: it was used on an order.
         margin: what these orders earned less the discount, in minor units; a loss counts as nothing, not as less,
@@ -58,7 +58,7 @@ def rewards(
     if full_margin <= 0:
         raise ValueError("the margin that counts in full must be positive")
     reward: Matrix = (
-        weights.click * clicked
+        weights.claim * claimed
         + weights.dwell * np.clip(dwell_seconds / FULL_DWELL_SECONDS, 0, 1)
         + weights.redeem * redeemed
         + weights.margin * redeemed * np.clip(margin / full_margin, 0, 1)

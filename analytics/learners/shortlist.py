@@ -41,17 +41,36 @@ def relevance_of(chances: Table, shares: Table, shop_share: Table) -> Relevance:
     shoppers, coupons = len(chances), len(shares)
     score = np.zeros((shoppers, coupons), dtype=np.float32)
     leading = np.zeros((shoppers, coupons), dtype=np.int64)
+    # Many coupons count the very same things.
+    known: dict[bytes, tuple[NDArray[np.float32], NDArray[np.int64]]] = {}
     for coupon in range(coupons):
-        # Only the types on the coupon: most name a handful.
-        kinds = np.flatnonzero(shares[coupon] > 0)
-        if not len(kinds):
-            continue
-        likely = chances[:, kinds] * shares[coupon, kinds]
-        count = min(COUNTED_KINDS, len(kinds))
-        best = np.partition(likely, len(kinds) - count, axis=1)[:, -count:]
-        score[:, coupon] = (1.0 - np.prod(1.0 - best, axis=1)) * (1.0 - BREADTH_COST * shop_share[coupon])
-        leading[:, coupon] = kinds[np.argmax(np.where(shares[coupon, kinds] >= LEADING_SHARE, likely, -1.0), axis=1)]
+        key = shares[coupon].tobytes()
+        if key not in known:
+            known[key] = _likeliest(chances, shares[coupon])
+        missed, leading[:, coupon] = known[key]
+        score[:, coupon] = (1.0 - missed) * (1.0 - BREADTH_COST * shop_share[coupon])
     return Relevance(score=score, leading_kind=leading)
+
+
+def _likeliest(chances: Table, shares: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Returns the chance that each shopper buys none of the likeliest types on a coupon, and which of them leads."""
+    everybody = np.arange(len(chances))
+    missed = np.ones(len(chances), dtype=np.float32)
+    # Only the types on the coupon: most name a handful.
+    kinds = np.flatnonzero(shares > 0)
+    if not len(kinds):
+        return missed, np.zeros(len(chances), dtype=np.int64)
+    likely = chances[:, kinds] * shares[kinds]
+    is_leading = shares[kinds] >= LEADING_SHARE
+    best = np.argmax(likely, axis=1)
+    leading = best if is_leading.all() else np.argmax(np.where(is_leading, likely, -1.0), axis=1)
+    # A few times the best of what is left: sorting would cost as much as everything else together.
+    for number in range(min(COUNTED_KINDS, len(kinds))):
+        if number:
+            likely[everybody, best] = -1.0
+            best = np.argmax(likely, axis=1)
+        missed *= 1.0 - likely[everybody, best]
+    return missed, kinds[leading]
 
 
 def varied_order(relevance: Relevance, group: NDArray[np.int64], *, length: int) -> NDArray[np.int64]:
@@ -87,15 +106,36 @@ def groups_of(shares: Table) -> NDArray[np.int64]:
     return numbers
 
 
-def strongest_companion(has: NDArray[np.bool_], weights: Table, kinds: NDArray[np.int64]) -> NDArray[np.int64]:
+def strongest_companion(
+    shopper: NDArray[np.int64],
+    kind: NDArray[np.int64],
+    *,
+    owned: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    weights: Table,
+) -> NDArray[np.int64]:
     """Returns what each shopper has that speaks most for a type, by the weights of EASE; -1 for nothing that does.
 
     Args:
-        has: rows × types.
+        shopper, kind: whom and which type each question is about.
+        owned: the types that the shoppers have, one shopper after the other, ascending within each.
+        starts: where each shopper's begin in it, and where the last one's end.
         weights: types × types.
-        kinds: the type in question of each row.
     """
-    support = np.where(has, weights.T[kinds], 0.0)
-    best = np.argmax(support, axis=1)
-    companions: NDArray[np.int64] = np.where(support[np.arange(len(best)), best] > 0, best, -1)
+    companions = np.full(len(shopper), -1, dtype=np.int64)
+    length = starts[shopper + 1] - starts[shopper]
+    asked = np.flatnonzero(length)
+    if not len(asked):
+        return companions
+    length = length[asked]
+    ends = np.cumsum(length)
+    # One row for each question and each type that its shopper has.
+    question = np.repeat(np.arange(len(asked)), length)
+    has = owned[np.arange(ends[-1]) + np.repeat(starts[shopper[asked]] - (ends - length), length)]
+    support = weights[has, kind[asked][question]]
+    strongest = np.maximum.reduceat(support, ends - length)
+    hits = np.flatnonzero(support == strongest[question])
+    # The first of those that speak as much for it.
+    _, firsts = np.unique(question[hits], return_index=True)
+    companions[asked] = np.where(strongest > 0, has[hits[firsts]], -1)
     return companions

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.learners.levels import learned_level
+
 Matrix = NDArray[np.float64]
+Vector = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 WEEK = 7
@@ -52,16 +55,53 @@ def claims_ahead(claims: Matrix, *, counted: NDArray[np.bool_], first_weekday: i
     return ahead.reshape(coupons, horizon)
 
 
-def use_rates(redeemed: Matrix, at_risk: Matrix) -> Matrix:
+def use_rates(
+    redeemed: Matrix, at_risk: Matrix, *, usual: Vector | None = None, leanings: Vector | None = None
+) -> Matrix:
     """Returns the chance that a claim is used on each day after it was made, if it has not been before.
+
+    What is expected of a coupon is the usual chance of that day, times its leaning, times what came of its claims so
+    far (`learned_level`); a day's own rate moves it by as much as `HELD_BY_CLAIMS` allow.
 
     Args:
         redeemed: claims used so many days after they were made; one row a coupon, one column a day.
         at_risk: claims that could have been used on that day: still open, and old enough.
+        usual: `usual_rates` of more coupons than these; None for that of these together.
+        leanings: how much likelier than usual a coupon's holders are to use it, 1 for as likely; None for all alike.
     """
-    common = redeemed.sum(axis=0) / np.maximum(at_risk.sum(axis=0), 1.0)
-    rates: Matrix = (redeemed + HELD_BY_CLAIMS * common) / (at_risk + HELD_BY_CLAIMS)
+    common = usual_rates(redeemed.sum(axis=0), at_risk.sum(axis=0)) if usual is None else usual
+    expected = np.repeat(common[None, :], len(redeemed), axis=0)
+    if leanings is not None:
+        expected = expected * leanings[:, None]
+    uses, chances = redeemed.sum(axis=1), (at_risk * expected).sum(axis=1)
+    levels = [learned_level(float(used), float(due)) for used, due in zip(uses, chances, strict=True)]
+    expected = expected * np.array(levels)[:, None]
+    rates: Matrix = (redeemed + HELD_BY_CLAIMS * expected) / (at_risk + HELD_BY_CLAIMS)
     return np.clip(rates, 0.0, 1.0)
+
+
+def usual_rates(redeemed: Vector, at_risk: Vector) -> Vector:
+    """Returns the chance of use on each day of age, of all claims together."""
+    rates: Vector = redeemed / np.maximum(at_risk, 1.0)
+    return rates
+
+
+def leanings_of(scores: Vector, claims: Vector) -> Vector:
+    """Returns how much likelier than usual a coupon's holders are to use it, by the mean of their scores.
+
+    Only the order and the distance of coupons is taken from scores, and none of their level: the mean of the leanings
+    over all scored claims is 1.
+
+    Args:
+        scores: the mean score of each coupon's holders; NaN where none has been scored.
+        claims: how many claims there are of each.
+    """
+    leanings = np.ones(len(scores))
+    known = np.isfinite(scores) & (claims > 0)
+    mean = float(scores[known] @ claims[known] / claims[known].sum()) if known.any() else 0.0
+    if mean > 0:
+        leanings[known] = scores[known] / mean
+    return leanings
 
 
 def redemptions_ahead(open_claims: Matrix, new_claims: Matrix, rates: Matrix) -> Matrix:
@@ -130,6 +170,21 @@ def plan_stock(*, ahead: Sequence[float], left: int, arrivals: Sequence[int], co
     return StockPlan(
         days_of_cover=cover_ends, served=served, top_up=math.ceil(sum(lacking) - 1e-9), batches=_batches(lacking)
     )
+
+
+def days_until_spent(*, ahead: Sequence[float], left: float) -> float | None:
+    """Returns after how many days, in parts of a day, what is left is spent; None when it lasts as long as is known.
+
+    Args:
+        ahead: what is expected to be spent on each day.
+    """
+    if left <= 0:
+        return 0.0
+    for day, spent in enumerate(ahead):
+        if spent > left:
+            return day + left / spent
+        left -= spent
+    return None
 
 
 def _batches(lacking: Sequence[float]) -> list[tuple[int, int]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
@@ -22,7 +23,10 @@ class AllocationPlan(models.Model):
     is_active = models.BooleanField(_("every night"), default=True)
     # None: what is left of the campaign's budget.
     budget = MoneyField(_("budget"), null=True, blank=True)
-    margin_percent = models.PositiveSmallIntegerField(_("margin, %"), default=30, validators=[MaxValueValidator(100)])
+    # None: the shop's.
+    margin_percent = models.PositiveSmallIntegerField(
+        _("margin, %"), null=True, blank=True, validators=[MaxValueValidator(100)]
+    )
     floor_percent = models.PositiveSmallIntegerField(
         _("at least of each segment, %"), default=0, validators=[MaxValueValidator(100)]
     )
@@ -42,7 +46,8 @@ class AllocationPlan(models.Model):
         verbose_name_plural = _("allocation plans")
         constraints = [
             models.CheckConstraint(
-                condition=Q(margin_percent__lte=100, floor_percent__lte=100)
+                condition=(Q(margin_percent=None) | Q(margin_percent__lte=100))
+                & Q(floor_percent__lte=100)
                 & (Q(budget=None) | Q(budget__gte=0))
                 & (Q(most_claims=None) | Q(most_claims__gte=1)),
                 name="analytics_plan_figures",
@@ -51,6 +56,11 @@ class AllocationPlan(models.Model):
 
     def __str__(self) -> str:
         return str(self.campaign)
+
+    @property
+    def margin(self) -> int:
+        """What the shop keeps of a sale before the discount, in percent: the plan's own, or the shop's."""
+        return settings.GROSS_MARGIN_PERCENT if self.margin_percent is None else self.margin_percent
 
     @property
     def money(self) -> int | None:

@@ -10,7 +10,7 @@ import numpy as np
 from django.db.models import Count, F, QuerySet, Sum
 from numpy.typing import NDArray
 
-from analytics.learners.expected_value import History, Terms
+from analytics.learners.expected_value import STRANGER, History, Terms
 from analytics.models import AllocationPlan
 from analytics.selectors.features import COLUMNS, buyer_features, feature_chunks
 from analytics.selectors.windows import Window
@@ -22,6 +22,9 @@ from users.models import BehaviourEvent
 RECENT = timedelta(days=30)
 # A claim that may still cost something.
 HELD = [ClaimState.AVAILABLE, ClaimState.LOCKED, ClaimState.GIFTING]
+# One that has shown whether it is used.
+OVER = [ClaimState.REDEEMED, ClaimState.EXPIRED]
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +68,48 @@ def coupons_to_allocate(plan: AllocationPlan) -> list[Coupon]:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldClaims:
-    """The claims of one coupon that buyers hold: the place of each holder, and how long it can be used, in days."""
+class CouponClaims:
+    """The claims that a campaign has brought of one of a plan's coupons, one entry each.
+
+    `places` of the holders among the buyers, `STRANGER` for one who is not among them; whether a claim is used, or may
+    still be; for how many days it can be used yet, and could be so far.
+    """
 
     coupon: Coupon
     places: NDArray[np.int64]
-    days: NDArray[np.float64]
+    used: NDArray[np.bool_]
+    held: NDArray[np.bool_]
+    days_left: NDArray[np.float64]
+    days_past: NDArray[np.float64]
 
 
-def held_claims(plan: AllocationPlan, buyers: Buyers, *, now: datetime) -> list[HeldClaims]:
-    """Returns the claims that a campaign has brought of a plan's coupons, ended ones too, and that may still be used.
+def claims_of_plan(plan: AllocationPlan, buyers: Buyers, *, now: datetime) -> list[CouponClaims]:
+    """Returns what a campaign has brought of each of a plan's coupons that anybody claimed, ended ones too.
 
-    Holders who are not among the buyers are left out: they are not expected to buy.
+    What was given away or revoked is left out.
     """
     found = []
     for coupon in _costed(plan):
-        claims = _claims(plan).filter(coupon=coupon, state__in=HELD, expires_at__gt=now)
-        rows = list(claims.values_list("shopper", "expires_at").iterator(chunk_size=20_000))
-        shoppers = np.array([shopper for shopper, _ in rows], dtype=np.int64)
-        days = np.array([(expires_at - now) / timedelta(days=1) for _, expires_at in rows], dtype=np.float64)
-        known = np.isin(shoppers, buyers.shopper_ids)
-        if known.any():
-            found.append(HeldClaims(coupon, np.searchsorted(buyers.shopper_ids, shoppers[known]), days[known]))
+        claims = _claims(plan).filter(coupon=coupon, state__in=[*HELD, *OVER])
+        columns = claims.order_by().values_list("shopper", "state", "usable_from", "expires_at")
+        rows = list(columns.iterator(chunk_size=20_000))
+        if not rows:
+            continue
+        shoppers = np.array([row[0] for row in rows], dtype=np.int64)
+        states = np.array([row[1] for row in rows])
+        places = np.searchsorted(buyers.shopper_ids, shoppers)
+        places[~np.isin(shoppers, buyers.shopper_ids)] = STRANGER
+        left = np.array([(row[3] - now) / DAY for row in rows])
+        found.append(
+            CouponClaims(
+                coupon=coupon,
+                places=places.astype(np.int64),
+                used=states == ClaimState.REDEEMED,
+                held=np.isin(states, HELD) & (left > 0),
+                days_left=np.maximum(left, 0.0),
+                days_past=np.array([max(0.0, (min(row[3], now) - row[2]) / DAY) for row in rows]),
+            )
+        )
     return found
 
 
@@ -99,6 +122,15 @@ def redeemed_money(plan: AllocationPlan) -> int:
 def has_claimed(plan: AllocationPlan, buyers: Buyers) -> NDArray[np.bool_]:
     """Tells who has claimed any of a plan's coupons since the campaign began."""
     return _among(buyers, _claims(plan).order_by().values_list("shopper", flat=True).distinct())
+
+
+def has_one_of(plan: AllocationPlan, buyers: Buyers) -> NDArray[np.bool_]:
+    """Tells who holds, has used or has given away one of a plan's coupons since the campaign began.
+
+    Whoever let one expire has none.
+    """
+    had = _claims(plan).filter(state__in=[*HELD, ClaimState.REDEEMED, ClaimState.GIFTED])
+    return _among(buyers, had.order_by().values_list("shopper", flat=True).distinct())
 
 
 def terms_of_coupon(coupon: Coupon) -> Terms:

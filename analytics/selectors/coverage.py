@@ -10,7 +10,9 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.selectors.columns import columns_of
 from analytics.selectors.purchases import Kinds
+from config.kernel.among import Among
 from coupons.enums import AudienceKind, Handout, OrderState, ScopeMode
 from coupons.models import Category, Coupon, Product, ScopeEntry
 from coupons.selectors.audience import in_audience
@@ -44,12 +46,12 @@ class Coverage:
 def barred_from(coverage: Coverage, shopper_ids: NDArray[np.int64], *, now: datetime) -> NDArray[np.bool_]:
     """Returns who may not claim or use which coupon: shoppers × coupons."""
     barred = np.zeros((len(shopper_ids), len(coverage.coupon_ids)), dtype=bool)
-    shoppers = User.objects.filter(pk__in=shopper_ids.tolist())
+    shoppers = User.objects.filter(Among("pk", shopper_ids.tolist()))
     for place, coupon in coverage.restricted.items():
         allowed = shoppers.filter(in_audience(coupon, now))
         if coupon.order_number == 1:
             allowed = allowed.exclude(orders__state=OrderState.REDEEMED)
-        barred[:, place] = ~np.isin(shopper_ids, list(allowed.values_list("pk", flat=True)))
+        barred[:, place] = ~np.isin(shopper_ids, columns_of(allowed.order_by().values_list("pk"), columns=1))
     return barred
 
 

@@ -34,7 +34,7 @@ class Outcome:
     """What a shopper did with the coupon after a decision; `margin` is in minor units, less the discount."""
 
     decision: Decision
-    clicked: bool
+    claimed: bool
     dwell_seconds: float
     redeemed: bool
     margin: int
@@ -47,6 +47,7 @@ class DecisionLog:
     coupon_ids: NDArray[np.int64]
     propensities: Matrix
     policies: NDArray[np.int64]
+    segments: NDArray[np.str_]
     rewards: Matrix
     ages_days: Matrix
 
@@ -59,6 +60,7 @@ class DecisionLog:
             coupon_ids=self.coupon_ids[rows],
             propensities=self.propensities[rows],
             policies=self.policies[rows],
+            segments=self.segments[rows],
             rewards=self.rewards[rows],
             ages_days=self.ages_days[rows],
         )
@@ -93,7 +95,12 @@ def decision_log(*, group: VariantGroup, as_of: datetime, lasts: timedelta) -> D
         )
         .order_by("decision__decided_at", "pk")
         .values_list(
-            "decision__coupon_id", "decision__propensity", "decision__policy", "reward", "decision__decided_at"
+            "decision__coupon_id",
+            "decision__propensity",
+            "decision__policy",
+            "decision__segment",
+            "reward",
+            "decision__decided_at",
         )
     )
     found = list(rows.iterator())
@@ -101,8 +108,9 @@ def decision_log(*, group: VariantGroup, as_of: datetime, lasts: timedelta) -> D
         coupon_ids=np.array([row[0] for row in found], dtype=np.int64),
         propensities=np.array([row[1] for row in found], dtype=np.float64),
         policies=np.array([row[2] for row in found], dtype=np.int64),
-        rewards=np.array([row[3] for row in found], dtype=np.float64),
-        ages_days=np.array([(as_of - row[4]) / timedelta(days=1) for row in found], dtype=np.float64),
+        segments=np.array([row[3] for row in found], dtype=np.str_),
+        rewards=np.array([row[4] for row in found], dtype=np.float64),
+        ages_days=np.array([(as_of - row[5]) / timedelta(days=1) for row in found], dtype=np.float64),
     )
 
 
@@ -133,13 +141,12 @@ def _outcome(
 ) -> Outcome:
     key = decision.shopper_id, decision.coupon_id
     start, end = decision.decided_at, _end(decision)
-    dwells = [seconds for at, seconds in looked[key] if start <= at < end]
     orders = [(subtotal, cost) for at, subtotal, cost in used[key] if start <= at < end]
-    percent = decision.group.margin_percent
+    percent = decision.group.margin
     return Outcome(
         decision=decision,
-        clicked=bool(dwells) or any(start <= at < end for at in claimed[key]),
-        dwell_seconds=sum(dwells),
+        claimed=any(start <= at < end for at in claimed[key]),
+        dwell_seconds=sum(seconds for at, seconds in looked[key] if start <= at < end),
         redeemed=bool(orders),
         margin=sum(subtotal * percent // 100 - cost for subtotal, cost in orders),
     )
@@ -154,10 +161,10 @@ def _end(decision: Decision) -> datetime:
 def _looks(
     shoppers: set[int], coupons: dict[Any, int], first: datetime, last: datetime
 ) -> dict[tuple[int, int], list[tuple[datetime, float]]]:
-    """Returns when coupons were opened, and for how many seconds where the shop said so."""
+    """Returns when the shop said that coupons were looked at, and for how many seconds."""
     found: dict[tuple[int, int], list[tuple[datetime, float]]] = defaultdict(list)
     events = BehaviourEvent.objects.filter(
-        kind__in=[BehaviourKind.VIEW, BehaviourKind.DWELL],
+        kind=BehaviourKind.DWELL,
         shopper_id__in=shoppers,
         coupon_public_id__in=coupons,
         occurred_at__gte=first,

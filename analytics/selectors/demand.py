@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
-from django.db.models import Count, Exists, OuterRef, Sum
+from django.db.models import Count, Exists, Max, Min, OuterRef, Sum
 from django.db.models.functions import TruncWeek
 from numpy.typing import NDArray
 
-from config.kernel.clock import shop_zone, start_of_shop_day
+from config.kernel.clock import shop_date, shop_zone, start_of_shop_day
 from coupons.enums import OrderState
-from coupons.models import Category, OrderLine, Product
+from coupons.models import Category, Order, OrderLine, Product
 
 DAYS_A_WEEK = 7
+CLOSED_FOR = timedelta(days=28)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,33 @@ class WeeklyDemand:
     category_ids: NDArray[np.int64]
     purchases: NDArray[np.float64]
     money: NDArray[np.float64]
+
+
+def weeks_known(*, now: datetime, most: int) -> tuple[date, int] | None:
+    """Returns the first Monday and the number of whole weeks that the shop has sold something in, up to the last one.
+
+    They end before this week; or with the last whole week that saw an order, where there was none in the month before
+    it (imported history, a shop that has been closed). None when there is no whole week.
+
+    Args:
+        most: so many of the newest weeks at most.
+    """
+    sold = Order.objects.filter(state=OrderState.REDEEMED, placed_at__lt=now)
+    span = sold.aggregate(first=Min("placed_at"), last=Max("placed_at"))
+    if span["first"] is None:
+        return None
+    first, last = shop_date(span["first"]), shop_date(span["last"])
+    end = _monday_of(shop_date(now))
+    if last < end - CLOSED_FOR:
+        end = _monday_of(last + timedelta(days=1))
+    # The week of the first order is a part of one, unless that was a Monday's.
+    start = _monday_of(first + timedelta(days=DAYS_A_WEEK - 1))
+    weeks = min(most, (end - start).days // DAYS_A_WEEK)
+    return (end - timedelta(days=DAYS_A_WEEK * weeks), weeks) if weeks > 0 else None
+
+
+def _monday_of(day: date) -> date:
+    return day - timedelta(days=day.weekday())
 
 
 def weekly_demand(*, first_monday: date, weeks: int) -> WeeklyDemand:

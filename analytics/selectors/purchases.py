@@ -14,15 +14,19 @@ import numpy as np
 from django.db.models import Count, Q, QuerySet
 
 from analytics.learners.purchases import Ints, Purchases, purchases_of
+from analytics.selectors.columns import MICROSECONDS, columns_of
 from analytics.selectors.windows import Window
+from config.kernel.among import Among
 from coupons.enums import OrderState
 from coupons.models import Order, OrderLine, Product
 
 # Tables of types × types are held in memory: 3,000 are 36 MB each. The rest are the rarest.
 MAXIMUM_KINDS = 3000
-CHUNK_SHOPPERS = 250
+# Of shoppers together: so many cells of shoppers × types, some fifty bytes each, but no fewer and no more shoppers.
+CHUNK_CELLS = 1_000_000
+FEWEST_CHUNK_SHOPPERS, MOST_CHUNK_SHOPPERS = 250, 4_000
 FETCHED_ROWS = 20_000
-CHUNK_ORDERS = 5_000
+CHUNK_ORDERS = 50_000
 SECONDS_A_DAY = 86_400
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 
@@ -53,6 +57,13 @@ class Kinds:
 
     def __len__(self) -> int:
         return len(self.kinds)
+
+    def of_products(self, product_ids: Ints) -> Ints:
+        """Returns the position in `kinds` of each of these products; -1 for none, or for a product that came since."""
+        if not len(self.product_ids):
+            return np.full(len(product_ids), -1, dtype=np.int64)
+        place = np.minimum(np.searchsorted(self.product_ids, product_ids), len(self.product_ids) - 1)
+        return np.where(self.product_ids[place] == product_ids, self.product_kind[place], -1)
 
 
 def orders_of(window: Window) -> QuerySet[Order]:
@@ -104,15 +115,22 @@ def buyers_of(window: Window) -> Ints:
 
 
 def purchase_chunks(
-    window: Window, kinds: Kinds, shopper_ids: Ints, *, chunk_shoppers: int = CHUNK_SHOPPERS
+    window: Window, kinds: Kinds, shopper_ids: Ints, *, chunk_shoppers: int | None = None
 ) -> Iterator[Purchases]:
     """Yields what these shoppers bought in the window, so many shoppers at a time.
 
     Args:
         shopper_ids: ascending.
+        chunk_shoppers: None for what `chunk_length` says.
     """
-    for first in range(0, len(shopper_ids), chunk_shoppers):
-        yield purchases_read(window, kinds, shopper_ids[first : first + chunk_shoppers])
+    length = chunk_shoppers or chunk_length(kinds)
+    for first in range(0, len(shopper_ids), length):
+        yield purchases_read(window, kinds, shopper_ids[first : first + length])
+
+
+def chunk_length(kinds: Kinds) -> int:
+    """Returns how many shoppers are looked at together: the fewer, the more types there are for each."""
+    return min(MOST_CHUNK_SHOPPERS, max(FEWEST_CHUNK_SHOPPERS, CHUNK_CELLS // max(1, len(kinds))))
 
 
 def purchases_read(window: Window, kinds: Kinds, shopper_ids: Ints) -> Purchases:
@@ -121,40 +139,32 @@ def purchases_read(window: Window, kinds: Kinds, shopper_ids: Ints) -> Purchases
     Args:
         shopper_ids: ascending.
     """
-    orders = orders_of(window).filter(shopper_id__in=shopper_ids.tolist()).order_by()
+    orders = orders_of(window).filter(Among("shopper_id", shopper_ids.tolist())).order_by()
     # Two plain reads and a search rather than a join: the planner needs no statistics to do either by an index.
-    heads = np.array(
-        [
-            (pk, shopper, paid.timestamp())
-            for pk, shopper, paid in orders.values_list("pk", "shopper_id", "redeemed_at")
-            if paid is not None
-        ],
-        dtype=np.float64,
-    ).reshape(-1, 3)
+    heads = columns_of(orders.values_list("pk", "shopper_id", "redeemed_at"), columns=3, moments=(2,))
     heads = heads[np.argsort(heads[:, 0])]
-    lines = np.array(
+    lines = np.concatenate(
         [
-            line
-            for first in range(0, len(heads), CHUNK_ORDERS)
-            for line in OrderLine.objects.filter(
-                order_id__in=heads[first : first + CHUNK_ORDERS, 0].astype(int).tolist()
-            )
-            .order_by()
-            .values_list("order_id", "product_id")
-        ],
-        dtype=np.int64,
-    ).reshape(-1, 2)
+            columns_of(_lines_of(heads[first : first + CHUNK_ORDERS, 0]), columns=2)
+            for first in range(0, max(1, len(heads)), CHUNK_ORDERS)
+        ]
+    )
     head = heads[np.searchsorted(heads[:, 0], lines[:, 0])]
-    kind = kinds.product_kind[np.searchsorted(kinds.product_ids, lines[:, 1])] if len(lines) else lines[:, 1]
+    kind = kinds.of_products(lines[:, 1])
     kept = kind >= 0
     return purchases_of(
         shopper_ids=shopper_ids,
-        buyer=head[kept, 1].astype(np.int64),
+        buyer=head[kept, 1],
         order=lines[kept, 0],
         kind=kind[kept],
-        day=head[kept, 2] / SECONDS_A_DAY,
+        day=head[kept, 2] / MICROSECONDS / SECONDS_A_DAY,
         kinds=len(kinds),
     )
+
+
+def _lines_of(order_ids: Ints) -> QuerySet[OrderLine, tuple[int, int]]:
+    lines = OrderLine.objects.filter(Among("order_id", order_ids.tolist())).order_by()
+    return lines.values_list("order_id", "product_id")
 
 
 def _kind_of(product_type: str, category_key: str, name_en: str, name_zh: str) -> Kind:

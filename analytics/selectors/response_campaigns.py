@@ -7,12 +7,15 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, Min, OuterRef
 
+from analytics.models import AllocationPlan
 from analytics.selectors.response import DECIDED_BEFORE, Offering, offerings
+from analytics.selectors.windows import learning_window
 from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign, CampaignRecipient
 from campaigns.selectors.audience import campaign_audience
 from coupons.models import Order
-from users.models import User
+from users.enums import BehaviourKind
+from users.models import BehaviourEvent, User
 
 # Less than this of a shopper's past says little about the next weeks.
 SHORTEST_PAST = timedelta(days=28)
@@ -49,7 +52,8 @@ def open_offerings(*, now: datetime, known_until: datetime) -> list[Offering]:
 def audience_chunks(*, offering: Offering, now: datetime, chunk_rows: int) -> Iterator[list[int]]:
     """Yields the shoppers whom a campaign addresses, by id, in chunks; flat in memory however many they are.
 
-    These are its recorded recipients, or else whoever may claim one of its coupons.
+    These are its recorded recipients, or else whoever may claim one of its coupons. Of a campaign whose coupons are to
+    be allocated every buyer of the year counts: who is to get them is decided by these very scores.
     """
     campaign = Campaign.objects.get(pk=offering.campaign_id)
     recorded = CampaignRecipient.objects.filter(campaign=campaign, shopper=OuterRef("pk"))
@@ -57,6 +61,13 @@ def audience_chunks(*, offering: Offering, now: datetime, chunk_rows: int) -> It
         audience = User.objects.shoppers().filter(Exists(recorded), is_active=True)
     else:
         audience = campaign_audience(campaign=campaign, now=now)
+        if AllocationPlan.objects.filter(campaign=campaign, is_active=True).exists():
+            window = learning_window(now=now, as_of=None, fewest_shoppers=1)
+            bought = BehaviourEvent.objects.filter(
+                kind=BehaviourKind.PURCHASE, occurred_at__gte=window.start, occurred_at__lt=window.end
+            )
+            buyers = User.objects.shoppers().filter(Exists(bought.filter(shopper=OuterRef("pk"))), is_active=True)
+            audience = audience | buyers
     last = 0
     while chunk := list(audience.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:chunk_rows]):
         yield chunk

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db.models import Avg, Count, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Avg, Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import TruncDate
 from numpy.typing import NDArray
 
+from analytics.selectors.response_scores import scores_made_at
 from campaigns.models import CouponScore
 from config.kernel.clock import shop_date, shop_zone, start_of_shop_day
 from coupons.enums import ClaimState
 from coupons.models import Claim, Coupon, Redemption, ReleaseBatch, StockBucket, StockMovement
 from coupons.models.claim import DERIVED
 
+# What all coupons' uses by age are learned from: a campaign's length has come round several times.
+DAYS_OF_USUAL = 180
+# Holders are compared who can still use what they claimed, or did.
+LATELY = timedelta(days=60)
+WITHOUT_END = 10**12
 OPEN_STATES = (ClaimState.AVAILABLE, ClaimState.LOCKED, ClaimState.GIFTING)
 Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class CouponDays:
-    """Live coupons with a limit, one row each, and whole shop days before the day of `as_of`, one column each.
+    """Live coupons with a limit of stock or money, one row each.
 
+    Columns are whole shop days before the day of `as_of`.
     `counted` is false for days before the coupon opened and for those that ended without stock. `redeemed` and
     `at_risk` are by days since the claim, `open_claims` by their age today. `arriving` is what release batches add on
-    the day of `as_of` and on each one after it.
+    the day of `as_of` and on each one after it. `usual_redeemed` and `usual_at_risk` are by age too, of all claims of
+    the last half year, ended coupons' as well: what a campaign's first claims come to is known from those before it.
     """
 
     first_day: date
@@ -40,6 +48,8 @@ class CouponDays:
     redeemed: Counts
     at_risk: Counts
     open_claims: Counts
+    usual_redeemed: Counts
+    usual_at_risk: Counts
 
 
 def coupon_days(*, as_of: datetime, days: int, ages: int, horizon: int) -> CouponDays:
@@ -52,7 +62,8 @@ def coupon_days(*, as_of: datetime, days: int, ages: int, horizon: int) -> Coupo
         ages: for how many days after a claim its use is followed.
         horizon: how many days ahead batches are looked for.
     """
-    coupons = tuple(Coupon.objects.live(as_of).filter(stock__is_unlimited=False).order_by("pk"))
+    limited = Q(stock__is_unlimited=False) | Q(Exists(Coupon.budgets.through.objects.filter(coupon=OuterRef("pk"))))
+    coupons = tuple(Coupon.objects.live(as_of).filter(limited).select_related("stock").order_by("pk"))
     rows = {coupon.pk: row for row, coupon in enumerate(coupons)}
     today = shop_date(as_of)
     first_day = today - timedelta(days=days)
@@ -64,6 +75,9 @@ def coupon_days(*, as_of: datetime, days: int, ages: int, horizon: int) -> Coupo
     left = _by_coupon(
         StockBucket.objects.filter(coupon_id__in=rows).values_list("coupon_id").annotate(Sum("remaining")), rows
     )
+    # What has no end does not end within any forecast.
+    left[[coupon.stock.is_unlimited for coupon in coupons]] = WITHOUT_END
+    usual_redeemed, usual_at_risk = _usual_by_age(today, as_of, ages)
     redeemed, at_risk, open_claims = _by_age(rows, today, as_of, ages)
     return CouponDays(
         first_day=first_day,
@@ -75,24 +89,35 @@ def coupon_days(*, as_of: datetime, days: int, ages: int, horizon: int) -> Coupo
         redeemed=redeemed,
         at_risk=at_risk,
         open_claims=open_claims,
+        usual_redeemed=usual_redeemed,
+        usual_at_risk=usual_at_risk,
     )
 
 
-def uses_expected(*, coupon_ids: Iterable[int]) -> dict[int, float]:
-    """Returns by coupon how many of the claims held now will be used: the sum of their holders' probabilities.
+def holders_scores(*, coupon_ids: Sequence[int], now: datetime) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns the mean score of each coupon's holders, NaN where there is none, and how many claims they made lately.
 
-    A coupon none of whose holders has been scored is left out; in another one a holder without a score counts as the
-    mean of the others, since whoever came after the night is no worse than they.
+    Only scores that hold now count. A holder without a score counts as the mean of the others, since whoever came after
+    the night is no worse than they.
     """
-    score = CouponScore.objects.filter(coupon=OuterRef("coupon"), shopper=OuterRef("shopper")).values("probability")
-    held = (
-        Claim.objects.filter(coupon_id__in=coupon_ids, state__in=OPEN_STATES)
-        .annotate(probability=Subquery(score))
+    means, counts = np.full(len(coupon_ids), np.nan), np.zeros(len(coupon_ids))
+    made_at = scores_made_at(now)
+    if made_at is None:
+        return means, counts
+    score = CouponScore.objects.filter(coupon=OuterRef("coupon"), shopper=OuterRef("shopper"), computed_at=made_at)
+    made = (
+        Claim.objects.filter(coupon_id__in=coupon_ids, claimed_at__gte=now - LATELY)
+        .filter(state__in=[*OPEN_STATES, ClaimState.REDEEMED])
+        .annotate(probability=Subquery(score.values("probability")))
         .values("coupon_id")
         .annotate(count=Count("pk"), mean=Avg("probability"))
         .order_by()
     )
-    return {row["coupon_id"]: round(row["count"] * row["mean"], 2) for row in held if row["mean"] is not None}
+    places = {coupon_id: place for place, coupon_id in enumerate(coupon_ids)}
+    for row in made:
+        if row["mean"] is not None:
+            means[places[row["coupon_id"]]], counts[places[row["coupon_id"]]] = row["mean"], row["count"]
+    return means, counts
 
 
 def _claims(rows: Iterable[int], first_day: date, as_of: datetime) -> QuerySet[Claim]:
@@ -181,3 +206,26 @@ def _by_age(rows: dict[int, int], today: date, as_of: datetime, ages: int) -> tu
         at_risk[rows[coupon_id], age + 1 : old] -= count
     # One that was used, refunded and used again counts twice; it must not make room for less than nobody.
     return redeemed, np.maximum(at_risk, redeemed), open_claims
+
+
+def _usual_by_age(today: date, as_of: datetime, ages: int) -> tuple[Counts, Counts]:
+    redeemed, at_risk = np.zeros((2, ages), dtype=np.int64)
+    made = Claim.objects.filter(
+        claimed_at__gte=start_of_shop_day(today - timedelta(days=DAYS_OF_USUAL)), claimed_at__lt=as_of
+    ).annotate(day=TruncDate("claimed_at", tzinfo=shop_zone()))
+    for day, count in made.order_by().values_list("day").annotate(Count("pk")).iterator():
+        at_risk[: (today - day).days] += count
+    used = (
+        Redemption.objects.filter(claim__in=made, redeemed_at__lt=as_of)
+        .annotate(made_on=TruncDate("claim__claimed_at", tzinfo=shop_zone()))
+        .annotate(used_on=TruncDate("redeemed_at", tzinfo=shop_zone()))
+        .order_by()
+        .values_list("made_on", "used_on")
+        .annotate(Count("claim", distinct=True))
+    )
+    for made_on, used_on, count in used.iterator():
+        old, age = (today - made_on).days, max(0, (used_on - made_on).days)
+        if age < min(old, ages):
+            redeemed[age] += count
+            at_risk[age + 1 : old] -= count
+    return redeemed, np.maximum(at_risk, redeemed)

@@ -10,10 +10,8 @@ from typing import Any
 from django.db import transaction
 
 from analytics.models import Run, Segment, SegmentSnapshot
-from users.enums import TagSource
+from users.enums import SEGMENT_PREFIX, TagSource
 from users.services.tags import tags_replace
-
-TAG_PREFIX = "segment:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class SegmentDraft:
 
     @property
     def tag_name(self) -> str:
-        return f"{TAG_PREFIX}{self.key}"
+        return f"{SEGMENT_PREFIX}{self.key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,11 @@ def segments_publish(
     """
     with transaction.atomic():
         tagged = tags_replace(
-            source=TagSource.SEGMENTATION, prefix=TAG_PREFIX, assignments=assignments, expires_at=expires_at, now=now
+            source=TagSource.SEGMENTATION,
+            prefix=SEGMENT_PREFIX,
+            assignments=assignments,
+            expires_at=expires_at,
+            now=now,
         )
         segments = [_write_segment(run, draft, measured) for draft, measured in zip(drafts, figures(), strict=True)]
         Segment.objects.exclude(pk__in=[segment.pk for segment in segments]).filter(is_active=True).update(

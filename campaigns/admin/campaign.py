@@ -23,10 +23,12 @@ from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextareaWidget
 
 from campaigns.enums import CampaignStatus
+from campaigns.errors import HoldoutTaken
 from campaigns.models import Campaign, CampaignCoupon
 from campaigns.selectors.campaign_figures import campaign_figures
+from campaigns.selectors.holdouts import HOLDING, other_holder
 from campaigns.services.campaigns import campaign_end, campaign_pause, campaign_publish, campaign_resume
-from campaigns.services.holdouts import campaign_hold_out_later
+from campaigns.services.holdouts import campaign_holdout_settle
 from config.kernel.admin_filters import ShopDaysFilter
 from config.kernel.admin_history import HistoryModelAdmin
 from config.kernel.admin_tools import (
@@ -42,6 +44,7 @@ from config.kernel.admin_tools import (
     try_service_for_each,
 )
 from config.kernel.clock import database_now
+from coupons.enums import CouponStatus
 
 STATUS_COLOURS = {
     CampaignStatus.DRAFT: "info",
@@ -93,6 +96,21 @@ class CampaignForm(forms.ModelForm):
 
 class CampaignCouponFormSet(DistinctRowsFormSet):
     distinct_by = ("coupon",)
+
+    def clean(self) -> None:
+        """Says beside a coupon that another campaign's holdout stands on it, while this one has one of its own."""
+        super().clean()
+        campaign: Campaign = self.instance
+        if campaign.status not in HOLDING or not campaign.holdout_percent:
+            return
+        for form in self.forms:
+            coupon = getattr(form, "cleaned_data", {}).get("coupon")
+            if coupon is None or form in self.deleted_forms or coupon.status != CouponStatus.DRAFT:
+                continue
+            holder = other_holder(coupon=coupon, campaign=campaign)
+            if holder is not None:
+                taken = HoldoutTaken(coupon=str(coupon.public_id), title=coupon.title, campaign=holder.title)
+                form.add_error("coupon", taken.sentence)
 
 
 class CampaignCouponInline(ShopTabularInline):
@@ -187,7 +205,7 @@ class CampaignAdmin(HistoryModelAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        campaign_hold_out_later(campaign=form.instance)
+        campaign_holdout_settle(campaign=form.instance)
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Campaign | None = None) -> dict[str, Any]:
         return {} if obj else dict(self.prepopulated_fields)

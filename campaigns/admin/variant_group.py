@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
@@ -15,8 +16,20 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from campaigns.models import VariantArm, VariantGroup
-from campaigns.selectors.variant_figures import VariantFigures, variant_figures
-from config.kernel.admin_tools import DistinctRowsFormSet, ShopModelAdmin, ShopTabularInline
+from campaigns.selectors.variant_figures import VariantFigures, segment_shares, variant_figures
+from config.kernel.admin_history import HistoryModelAdmin
+from config.kernel.admin_tools import DistinctRowsFormSet, ShopTabularInline
+
+
+class VariantArmForm(forms.ModelForm):
+    """A coupon that competes. It is taken out or put in, never changed into another one.
+
+    The other one would go on with the share that this one has earned.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["coupon"].disabled = self.instance.pk is not None
 
 
 class VariantArmFormSet(DistinctRowsFormSet):
@@ -27,6 +40,7 @@ class VariantArmInline(ShopTabularInline):
     """The coupons of the group; their shares are the nightly run's."""
 
     model = VariantArm
+    form = VariantArmForm
     formset = VariantArmFormSet
     autocomplete_fields = ("coupon",)
     fields = ("coupon", "show_share")
@@ -47,11 +61,11 @@ class VariantArmInline(ShopTabularInline):
 
     @display(description=_("drawn for"))
     def show_share(self, arm: VariantArm) -> str:
-        return "–" if arm.share is None else f"{100 * arm.share:.1f}%"
+        return _percent(arm.share)
 
 
 @admin.register(VariantGroup)
-class VariantGroupAdmin(ShopModelAdmin):
+class VariantGroupAdmin(HistoryModelAdmin):
     """Made and switched on or off here. What has been decided stays, so that a group is never deleted."""
 
     class Media:
@@ -90,7 +104,12 @@ class VariantGroupAdmin(ShopModelAdmin):
             (arm.coupon.title, arm.share, figures.get((group.pk, arm.coupon_id), VariantFigures()))
             for arm in group.arms.select_related("coupon").order_by("pk")
         ]
-        return render_to_string("admin/campaigns/variantgroup/figures.html", {"rows": rows})
+        segments = [(name, [_percent(share) for share in shares]) for name, shares in segment_shares(group).items()]
+        return render_to_string("admin/campaigns/variantgroup/figures.html", {"rows": rows, "segments": segments})
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
 
 
 def _may(request: HttpRequest, verb: str) -> bool:

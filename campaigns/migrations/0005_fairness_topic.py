@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.db import migrations, models
 
+from config.kernel.checks_later import AddCheckFromNowOn
+
 
 class Migration(migrations.Migration):
 
@@ -21,7 +23,8 @@ class Migration(migrations.Migration):
             name='topic',
             field=models.CharField(choices=[('expiry_reminder', 'Coupon expires soon'), ('waiting_granted', 'Got one from the waiting list'), ('low_stock', 'Stock is low'), ('fairness', 'Discounts are spread unevenly')], max_length=32, verbose_name='topic'),
         ),
-        migrations.AddConstraint(
+        # Of the messages there are, a later migration makes sure.
+        AddCheckFromNowOn(
             model_name='message',
             constraint=models.CheckConstraint(condition=models.Q(('topic__in', ['expiry_reminder', 'waiting_granted', 'low_stock', 'fairness'])), name='campaigns_message_topic'),
         ),

@@ -1,7 +1,7 @@
 from campaigns.models.campaign import Campaign, CampaignCoupon, CampaignRecipient
 from campaigns.models.contact_plan import ContactPlan
 from campaigns.models.coupon_score import CouponScore
-from campaigns.models.decision import Decision, DecisionReward, VariantArm, VariantGroup
+from campaigns.models.decision import Decision, DecisionReward, VariantArm, VariantGroup, VariantShare
 from campaigns.models.exposure import Exposure
 from campaigns.models.grant import Grant
 from campaigns.models.message import Message
@@ -19,4 +19,5 @@ __all__ = [
     "Message",
     "VariantArm",
     "VariantGroup",
+    "VariantShare",
 ]

@@ -5,6 +5,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
 
 from config.kernel.append_only import AppendOnlyModel
 from config.kernel.ids import uuid7
@@ -25,9 +26,10 @@ class VariantGroup(models.Model):
     is_active = models.BooleanField(_("active"), default=True)
     margin_percent = models.PositiveSmallIntegerField(
         _("margin in percent"),
-        default=25,
+        null=True,
+        blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
-        help_text=_("What the shop earns on goods, before the discount."),
+        help_text=_("What the shop earns on goods, before the discount. Empty: the shop's usual margin."),
     )
     full_margin = MoneyField(
         _("margin that counts in full"),
@@ -36,13 +38,17 @@ class VariantGroup(models.Model):
     )
     policy = models.PositiveBigIntegerField(_("model in force"), default=0, editable=False)
 
+    # The history keeps what people decided; which model is in force stands in the registry.
+    history = HistoricalRecords(excluded_fields=["public_id", "policy"])
+
     class Meta:
         verbose_name = _("variant group")
         verbose_name_plural = _("variant groups")
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(margin_percent__gte=1, margin_percent__lte=100, full_margin__gte=1),
+                condition=(Q(margin_percent=None) | Q(margin_percent__gte=1, margin_percent__lte=100))
+                & Q(full_margin__gte=1),
                 name="campaigns_variant_margin",
                 violation_error_message=_("The margin must be above zero."),
             )
@@ -50,6 +56,11 @@ class VariantGroup(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def margin(self) -> int:
+        """What the shop earns on goods before the discount, in percent: the group's own, or the shop's."""
+        return settings.GROSS_MARGIN_PERCENT if self.margin_percent is None else self.margin_percent
 
 
 class VariantArm(models.Model):
@@ -75,8 +86,34 @@ class VariantArm(models.Model):
         return str(self.coupon)
 
 
+class VariantShare(models.Model):
+    """How often a coupon of a group is drawn for the shoppers of one segment; for all others the arm's share counts.
+
+    The nightly run publishes them together with the arms' shares, under the same `policy`.
+    """
+
+    arm = models.ForeignKey(VariantArm, on_delete=models.CASCADE, related_name="segment_shares")
+    segment = models.CharField(_("segment"), max_length=64)
+    share = models.FloatField(_("share"))
+
+    class Meta:
+        verbose_name = _("share of a segment")
+        verbose_name_plural = _("shares of segments")
+        ordering = ["segment", "arm"]
+        constraints = [
+            models.UniqueConstraint(fields=["arm", "segment"], name="campaigns_segment_share_once"),
+            models.CheckConstraint(condition=Q(share__gte=0, share__lte=1), name="campaigns_segment_share"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.segment}: {self.arm}"
+
+
 class Decision(AppendOnlyModel):
-    """Which coupon of a group a shopper was led to on a shop day, and how likely that was when it was drawn."""
+    """Which coupon of a group a shopper was led to on a shop day, and how likely that was when it was drawn.
+
+    `segment` is the tag of the shopper's segment at that moment, by which the run learns; empty without one.
+    """
 
     group = models.ForeignKey(
         VariantGroup, verbose_name=_("variant group"), on_delete=models.PROTECT, related_name="decisions"
@@ -87,6 +124,7 @@ class Decision(AppendOnlyModel):
     coupon = models.ForeignKey(Coupon, verbose_name=_("coupon"), on_delete=models.PROTECT, related_name="+")
     propensity = models.FloatField(_("propensity"))
     policy = models.PositiveBigIntegerField(_("model in force"), default=0)
+    segment = models.CharField(_("segment"), max_length=64, blank=True, default="")
     day = models.DateField(_("day"))
     decided_at = models.DateTimeField(_("decided"))
 
@@ -110,7 +148,7 @@ class DecisionReward(AppendOnlyModel):
 
     decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="outcome", primary_key=True)
     reward = models.FloatField(_("reward"))
-    clicked = models.BooleanField(_("opened or claimed"))
+    claimed = models.BooleanField(_("Claimed"))
     dwell_seconds = models.FloatField(_("seconds looked at"), default=0)
     redeemed = models.BooleanField(_("used"))
     margin = models.BigIntegerField(_("margin less discount"), default=0)

@@ -26,7 +26,11 @@ def grant_audience(*, grant: Grant, now: datetime) -> QuerySet[User]:
                 Q(tags__expires_at__isnull=True) | Q(tags__expires_at__gt=now), tags__name=grant.audience_tag
             )
         case AudienceKind.ALLOCATED:
-            return shoppers.filter(allocations__coupon=grant.coupon_id, allocations__until__gt=now)
+            return shoppers.filter(
+                allocations__coupon=grant.coupon_id,
+                allocations__edition__is_in_force=True,
+                allocations__until__gt=now,
+            )
 
 
 def grant_next_shoppers(*, grant: Grant, count: int, now: datetime) -> list[int]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from django.db.models import Avg, Count, Q
 
-from campaigns.models import Decision
+from campaigns.models import Decision, VariantGroup, VariantShare
+from users.enums import SEGMENT_PREFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class VariantFigures:
 
     decisions: int = 0
     measured: int = 0
-    clicked: int = 0
+    claimed: int = 0
     redeemed: int = 0
     mean_reward: float | None = None
 
@@ -30,9 +31,20 @@ def variant_figures(group_ids: Iterable[int]) -> dict[tuple[int, int], VariantFi
         .annotate(
             decisions=Count("pk"),
             measured=Count("outcome"),
-            clicked=Count("outcome", filter=Q(outcome__clicked=True)),
+            claimed=Count("outcome", filter=Q(outcome__claimed=True)),
             redeemed=Count("outcome", filter=Q(outcome__redeemed=True)),
             mean_reward=Avg("outcome__reward"),
         )
     )
     return {(group_id, coupon_id): VariantFigures(*figures) for group_id, coupon_id, *figures in rows}
+
+
+def segment_shares(group: VariantGroup) -> dict[str, list[float | None]]:
+    """Returns the shares of each segment that has its own, by its key and in the order of the arms; two queries."""
+    arms = list(group.arms.order_by("pk").values_list("pk", flat=True))
+    found: dict[str, list[float | None]] = {}
+    shares = VariantShare.objects.filter(arm__in=arms).order_by("segment").values_list("segment", "arm_id", "share")
+    for segment, arm_id, share in shares:
+        row = found.setdefault(segment.removeprefix(SEGMENT_PREFIX), [None] * len(arms))
+        row[arms.index(arm_id)] = share
+    return found

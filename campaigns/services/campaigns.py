@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from campaigns.enums import CampaignStatus
 from campaigns.errors import CampaignEmpty, CampaignOver, CouponNotReady, CouponOutsideCampaign, WrongCampaignState
 from campaigns.models import Campaign, CampaignCoupon
-from campaigns.services.holdouts import campaign_hold_out
+from campaigns.services.holdouts import campaign_hold_out, campaign_holdout_settle
 from config.kernel.errors import DomainError
 from config.kernel.history import set_history
 from config.kernel.locks import busy_when_locked
@@ -32,6 +32,7 @@ def campaign_publish(*, campaign: Campaign, actor: User, now: datetime) -> Campa
         CouponOutsideCampaign: a coupon could be claimed before the campaign starts or after it ends.
         CouponNotReady: a draft coupon was refused; says which one and why.
         HoldoutTooLate: shoppers are to be held out, and none of its coupons is a draft any more.
+        HoldoutTaken: a draft coupon keeps shoppers out for another campaign that runs.
     """
     with busy_when_locked(), transaction.atomic():
         campaign = _lock(campaign)
@@ -98,7 +99,9 @@ def campaign_end(*, campaign: Campaign, actor: User, now: datetime) -> Campaign:
         _refuse_unless(campaign, CampaignStatus.PUBLISHED, CampaignStatus.PAUSED)
         running = _own_coupons(campaign).filter(status__in=[CouponStatus.PUBLISHED, CouponStatus.PAUSED])
         _move_coupons(running, coupon_end, actor, now)
-        return _set_status(campaign, CampaignStatus.ENDED, actor, "ended")
+        _set_status(campaign, CampaignStatus.ENDED, actor, "ended")
+        campaign_holdout_settle(campaign=campaign)
+        return campaign
 
 
 def _lock(campaign: Campaign) -> Campaign:

@@ -6,9 +6,12 @@ import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 
-from campaigns.enums import CampaignStatus
-from campaigns.errors import HoldoutTooLate
+from django.db import transaction
+
+from campaigns.errors import HoldoutTaken, HoldoutTooLate
 from campaigns.models import Campaign
+from campaigns.selectors.holdouts import HOLDING, other_holder
+from config.kernel.locks import busy_when_locked
 from coupons.enums import AudienceKind, CouponStatus, Handout
 from coupons.errors import HoldoutFixed
 from coupons.models import Coupon
@@ -31,6 +34,7 @@ def campaign_hold_out(*, campaign: Campaign, coupons: Iterable[Coupon]) -> None:
 
     Raises:
         HoldoutTooLate: a holdout was asked for, and none of the coupons can have one.
+        HoldoutTaken: a draft keeps shoppers out for another campaign, which would measure nothing any more.
     """
     drafts = [
         coupon for coupon in coupons if coupon.status == CouponStatus.DRAFT and coupon.handout != Handout.AUTOMATIC
@@ -43,14 +47,37 @@ def campaign_hold_out(*, campaign: Campaign, coupons: Iterable[Coupon]) -> None:
         raise HoldoutTooLate
     campaign.holdout_percent, campaign.holdout_salt = percent, secrets.token_hex(16)
     for coupon in drafts:
-        coupon_hold_out(coupon=coupon, salt=campaign.holdout_salt, percent=percent)
+        _hold_out(campaign, coupon)
 
 
-def campaign_hold_out_later(*, campaign: Campaign) -> None:
-    """Holds the same shoppers out from drafts that were added to a campaign after it was published."""
-    if campaign.status == CampaignStatus.DRAFT or not campaign.holdout_percent:
+def campaign_holdout_settle(*, campaign: Campaign) -> None:
+    """Makes the holdout of a campaign that was published that of its drafts, and of no other draft.
+
+    Call it after coupons were added or taken out, and when the campaign has ended. The second time it changes nothing.
+
+    Raises:
+        HoldoutTaken: a draft that was added keeps shoppers out for another campaign.
+    """
+    if not campaign.holdout_salt or not campaign.holdout_percent:
         return
-    for coupon in campaign.coupons.filter(status=CouponStatus.DRAFT).order_by("pk"):
-        # One that is published at this very moment has escaped it.
-        with suppress(HoldoutFixed):
-            coupon_hold_out(coupon=coupon, salt=campaign.holdout_salt, percent=campaign.holdout_percent)
+    holds = campaign.status in HOLDING
+    with busy_when_locked(), transaction.atomic():
+        drafts = Coupon.objects.filter(status=CouponStatus.DRAFT).order_by("pk")
+        for coupon in drafts.filter(holdout_salt=campaign.holdout_salt):
+            if not holds or not campaign.campaign_coupons.filter(coupon=coupon).exists():
+                with suppress(HoldoutFixed):
+                    coupon_hold_out(coupon=coupon, salt="", percent=0)
+        for coupon in drafts.filter(campaigns=campaign) if holds else ():
+            # One that is published at this very moment has escaped it.
+            with suppress(HoldoutFixed):
+                _hold_out(campaign, coupon)
+
+
+def _hold_out(campaign: Campaign, coupon: Coupon) -> None:
+    with transaction.atomic():
+        # Two campaigns may want the same draft at once: the second one sees whom the first one keeps out.
+        fresh = Coupon.objects.select_for_update().get(pk=coupon.pk)
+        holder = other_holder(coupon=fresh, campaign=campaign)
+        if holder is not None:
+            raise HoldoutTaken(coupon=str(fresh.public_id), title=fresh.title, campaign=holder.title)
+        coupon_hold_out(coupon=fresh, salt=campaign.holdout_salt, percent=campaign.holdout_percent or 0)

@@ -7,17 +7,19 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 
 from campaigns.drawing import chance_of, drawn
 from campaigns.errors import NothingToOffer
-from campaigns.models import Decision, DecisionReward, VariantArm, VariantGroup
+from campaigns.models import Decision, DecisionReward, VariantArm, VariantGroup, VariantShare
 from config.kernel.clock import shop_date
 from coupons.enums import CouponState, Handout
-from coupons.errors import NotEligible
 from coupons.models import Coupon
+from coupons.selectors.audience import reason_not_for
 from coupons.selectors.showcase import remaining_stock
-from coupons.services.claim_refusals import refuse_unless_in_audience
 from users.models import User
+from users.selectors.segments import segment_tag_of
 
 BATCH_ROWS = 1000
 
@@ -39,12 +41,13 @@ def variant_decide(*, group: VariantGroup, shopper: User, now: datetime) -> Deci
         if made.coupon.state(now) != CouponState.LIVE:
             raise NothingToOffer
         return made
-    arms = _open_arms(group, shopper, now)
+    segment = segment_tag_of(shopper, now=now)
+    arms = _open_arms(group, shopper, segment, now)
     if not arms:
         raise NothingToOffer
     # Read in one statement with the shares, so that both are of one night.
     policy = arms[0].group.policy
-    shares = shares_of(arms)
+    shares = _chances_of([arm.share_here for arm in arms])  # type: ignore[attr-defined]  # annotated by _open_arms
     chance = chance_of(salt=settings.BLIND_INDEX_KEY, parts=["variant", group.public_id, policy, shopper.pk, today])
     place = drawn(shares, chance=chance)
     decision, _created = Decision.objects.get_or_create(
@@ -55,35 +58,39 @@ def variant_decide(*, group: VariantGroup, shopper: User, now: datetime) -> Deci
             "coupon": arms[place].coupon,
             "propensity": shares[place],
             "policy": policy,
+            "segment": segment,
             "decided_at": now,
         },
     )
     return decision
 
 
-def shares_of(arms: Sequence[VariantArm]) -> list[float]:
-    """Returns the chances of arms, which sum to 1; one without a published share counts as the mean of the others."""
-    known = [arm.share for arm in arms if arm.share is not None]
-    usual = sum(known) / len(known) if known and sum(known) > 0 else 1.0
-    shares = [usual if arm.share is None else arm.share for arm in arms]
-    total = sum(shares)
-    return [share / total for share in shares] if total > 0 else [1 / len(arms)] * len(arms)
-
-
 @transaction.atomic
-def variant_shares_publish(*, group: VariantGroup, shares: Mapping[int, float], policy: int) -> None:
+def variant_shares_publish(
+    *, group: VariantGroup, shares: Mapping[int, float], by_segment: Mapping[str, Mapping[int, float]], policy: int
+) -> None:
     """Makes the shares of a group's arms these, under the number of the model that they come from.
 
     Args:
         shares: by coupon id; an arm that is not among them counts as the mean of the others.
+        by_segment: the same for the shoppers who have one of these tags.
     """
-    # Two who publish at once do it one after the other; requests see the one or the other, never a mixture.
+    # Two who publish at once do it one after the other, and so does a marketer who saves the group; requests see the
+    # one or the other, never a mixture.
     VariantGroup.objects.select_for_update().get(pk=group.pk)
-    for arm in VariantArm.objects.select_for_update().filter(group=group).order_by("pk"):
+    arms = list(VariantArm.objects.select_for_update().filter(group=group).order_by("pk"))
+    for arm in arms:
         arm.share = shares.get(arm.coupon_id)
         arm.save(update_fields=["share"])
+    VariantShare.objects.filter(arm__in=arms).delete()
+    VariantShare.objects.bulk_create(
+        VariantShare(arm=arm, segment=segment, share=of_segment[arm.coupon_id])
+        for segment, of_segment in by_segment.items()
+        for arm in arms
+        if arm.coupon_id in of_segment
+    )
+    VariantGroup.objects.filter(pk=group.pk).update(policy=policy)
     group.policy = policy
-    group.save(update_fields=["policy"])
 
 
 def decision_rewards_write(*, outcomes: Iterable[DecisionReward]) -> int:
@@ -93,17 +100,21 @@ def decision_rewards_write(*, outcomes: Iterable[DecisionReward]) -> int:
     return len(rows)
 
 
-def _open_arms(group: VariantGroup, shopper: User, now: datetime) -> list[VariantArm]:
-    coupons = Coupon.objects.live(now).filter(handout=Handout.SHOWCASE).annotate(remaining=remaining_stock())
-    arms = group.arms.filter(coupon__in=coupons.exclude(remaining=0).values("pk"))
-    arms = arms.select_related("coupon", "group").order_by("pk")
-    # A group has a handful of arms.
-    return [arm for arm in arms if _is_for(arm.coupon, shopper, now)]
+def _open_arms(group: VariantGroup, shopper: User, segment: str, now: datetime) -> list[VariantArm]:
+    """Returns the arms that the shopper can claim; `share_here` is the share of the segment, or else of everybody."""
+    coupons = Coupon.objects.live(now).filter(handout=Handout.SHOWCASE)
+    coupons = coupons.annotate(remaining=remaining_stock(), not_for_shopper=reason_not_for(shopper, now))
+    open_coupons = coupons.filter(not_for_shopper="").exclude(remaining=0)
+    arms = group.arms.filter(coupon__in=open_coupons.values("pk"))
+    of_segment = VariantShare.objects.filter(arm=OuterRef("pk"), segment=segment).values("share")
+    arms = arms.annotate(share_here=Coalesce(Subquery(of_segment), F("share")))
+    return list(arms.select_related("coupon", "group").order_by("pk"))
 
 
-def _is_for(coupon: Coupon, shopper: User, now: datetime) -> bool:
-    try:
-        refuse_unless_in_audience(coupon, shopper, now)
-    except NotEligible:
-        return False
-    return True
+def _chances_of(published: Sequence[float | None]) -> list[float]:
+    """Returns the chances of arms, which sum to 1; one without a published share counts as the mean of the others."""
+    known = [share for share in published if share is not None]
+    usual = sum(known) / len(known) if known and sum(known) > 0 else 1.0
+    shares = [usual if share is None else share for share in published]
+    total = sum(shares)
+    return [share / total for share in shares] if total > 0 else [1 / len(published)] * len(published)

@@ -15,7 +15,19 @@ from django.db.models import Max
 COPY_BYTES = 1 << 16
 BULK_ROWS = 2000
 ID_BLOCK = 20_000
+# What `str` writes as COPY reads it.
+NUMBERS = (int, float)
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+class Shared:
+    """A value that stands in many rows: COPY's text of it is made once."""
+
+    __slots__ = ("text", "value")
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.text = _text(value)
 
 
 def check_constraints_at_once() -> None:
@@ -31,7 +43,7 @@ def copy_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[S
     Args:
         fields: attribute names such as `order_id`. Columns that are not among them get their model's constant
             default; a default that is computed for each row is not, and `save` does not run.
-        rows: the values, in the order of `fields`.
+        rows: the values, in the order of `fields`; any of them may be `Shared`.
     """
     if connection.vendor == "postgresql":
         _copy(model, fields, rows)
@@ -39,7 +51,7 @@ def copy_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[S
     manager = model._base_manager
     iterator = iter(rows)
     while batch := list(itertools.islice(iterator, BULK_ROWS)):
-        manager.bulk_create(model(**dict(zip(fields, row, strict=True))) for row in batch)
+        manager.bulk_create(model(**dict(zip(fields, map(_plain, row), strict=True))) for row in batch)
 
 
 def refresh_statistics(*tables: type[models.Model]) -> None:
@@ -135,7 +147,19 @@ class RowReader(io.TextIOBase):
 
 
 def _line(row: Sequence[Any]) -> str:
-    return "\t".join([str(value) if type(value) is int else _text(value) for value in row]) + "\n"
+    return (
+        "\t".join(
+            [
+                str(value) if type(value) in NUMBERS else value.text if type(value) is Shared else _text(value)
+                for value in row
+            ]
+        )
+        + "\n"
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value.value if type(value) is Shared else value
 
 
 def _text(value: Any) -> str:

@@ -61,8 +61,9 @@ CLAIM_GRACE_EXTENSION = timedelta(days=whole_number("CLAIM_GRACE_DAYS", default=
 GIFT_CHAIN_DEPTH = whole_number("GIFT_CHAIN_DEPTH", default=2)
 GIFTS_PER_DAY = whole_number("GIFTS_PER_DAY", default=5)
 GIFT_LASTS = timedelta(days=whole_number("GIFT_DAYS", default=3, minimum=1))
-# What the shop keeps of a price before discounts; 100 while it is not known, so that profit is what shoppers paid.
-GROSS_MARGIN_PERCENT = whole_number("GROSS_MARGIN_PERCENT", default=100, minimum=1)
+# What the shop keeps of a price before discounts: of reports, and of every plan and variant group that names no other.
+# 100 would say that goods cost nothing, and make every coupon look good; 30 is about what a retailer keeps.
+GROSS_MARGIN_PERCENT = whole_number("GROSS_MARGIN_PERCENT", default=30, minimum=1, maximum=100)
 # Fairness alarms: the lowest rate of a group beside the highest, and how unevenly discount money may be spread.
 FAIRNESS_LOWEST_RATIO_PERCENT = whole_number("FAIRNESS_LOWEST_RATIO_PERCENT", default=80)
 FAIRNESS_HIGHEST_GINI_PERCENT = whole_number("FAIRNESS_HIGHEST_GINI_PERCENT", default=95)

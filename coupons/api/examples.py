@@ -92,6 +92,7 @@ COUPON: dict[str, Any] = {
     "limit_per_day": None,
     "remaining": 412,
     "claimed_by_shopper": 0,
+    "not_eligible_reason": None,
     "reason": "Because you buy Yogurt",
 }
 

@@ -1,5 +1,5 @@
 from coupons.models.affinity import Affinity, AffinityEdition
-from coupons.models.allocation import Allocation
+from coupons.models.allocation import Allocation, AllocationEdition
 from coupons.models.budget import Budget, BudgetEntry
 from coupons.models.catalogue import Category, Product
 from coupons.models.claim import Claim, ClaimCounter, ClaimEntry
@@ -26,6 +26,7 @@ __all__ = [
     "Affinity",
     "AffinityEdition",
     "Allocation",
+    "AllocationEdition",
     "Budget",
     "BudgetEntry",
     "Category",

@@ -13,7 +13,7 @@ HOLDS_FOR = timedelta(hours=36)
 
 
 class StockForecast(models.Model):
-    """What the nightly run expects of one coupon's stock; made anew each night, only for live coupons with a limit.
+    """What the nightly run expects of a coupon; made anew each night for live ones with a limit of stock or money.
 
     Days begin with the day on which it was made. `claims_past` and `claims_ahead` hold one number a day, the past ones
     ending with the day before. `batches` are suggested release batches: `{"opens_at": ISO moment, "quantity": n}`.
@@ -26,11 +26,14 @@ class StockForecast(models.Model):
     # Claims a day and uses over the next seven days, as far as the stock reaches.
     claims_a_day = models.FloatField(_("claims a day"))
     redemptions_a_week = models.FloatField(_("uses in the next seven days"))
-    # Of the claims held now, how many will be used: the sum of what is known of each holder. None without scores.
+    # Of the claims held now, how many will be used within the days ahead.
     uses_of_held = models.FloatField(_("uses of the claims held now"), null=True, blank=True)
     # None when the stock lasts as long as is looked ahead.
     days_of_cover = models.FloatField(_("days of cover"), null=True, blank=True)
     runs_out_at = models.DateTimeField(_("runs out"), null=True, blank=True)
+    # The first of its budgets to end, its campaign's among them; None when all last as long as is looked ahead.
+    budget_days = models.FloatField(_("days the budget lasts"), null=True, blank=True)
+    budget_ends_at = models.DateTimeField(_("budget ends"), null=True, blank=True)
     top_up = models.PositiveBigIntegerField(_("suggested top-up"), default=0)
     batches = models.JSONField(_("suggested release batches"), default=list, blank=True)
 
@@ -44,6 +47,11 @@ class StockForecast(models.Model):
             models.CheckConstraint(
                 condition=Q(days_of_cover=None, runs_out_at=None) | Q(days_of_cover__gte=0, runs_out_at__isnull=False),
                 name="coupons_forecast_end",
+            ),
+            models.CheckConstraint(
+                condition=Q(budget_days=None, budget_ends_at=None)
+                | Q(budget_days__gte=0, budget_ends_at__isnull=False),
+                name="coupons_forecast_budget",
             ),
         ]
         indexes = [models.Index(fields=["runs_out_at"], name="coupons_forecast_runs_out")]

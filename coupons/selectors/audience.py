@@ -1,20 +1,45 @@
-"""Whom a coupon is meant for, as a condition on shoppers, and whether the shop may grant it to them."""
+"""Whom a coupon is meant for: of many shoppers, and for one shopper why it is not; whether the shop may grant it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models import Case, CharField, Exists, F, OuterRef, Q, Value, When
 from django.db.models.lookups import LessThan
 
-from config.kernel.lots_in_database import lots_of_numbers
+from config.kernel.lots_in_database import lots_of_numbers, lots_with_salts
 from coupons.enums import AudienceKind, Handout, OrderState
 from coupons.models import Allocation, Coupon, Order
-from users.models import Tag
+from users.models import Tag, User
+
+NOT_SELECTED = "not_selected"
+
+
+def reason_not_for(shopper: User | None, now: datetime) -> Case | Value:
+    """Returns, as an expression on coupons, why each is not for a shopper, as `NotEligible` names it; empty if it is.
+
+    The claim core, the pages and the API all ask here, so that none offers what another refuses. Of a stranger nothing
+    is known.
+    """
+    if shopper is None:
+        return Value("")
+    has_ordered = Exists(Order.objects.filter(shopper=shopper, state=OrderState.REDEEMED))
+    has_tag = Exists(Tag.objects.active(now).filter(shopper=shopper, name=OuterRef("audience_tag")))
+    is_given = Exists(Allocation.objects.active(now).filter(coupon=OuterRef("pk"), shopper=shopper))
+    held_out = Q(LessThan(lots_with_salts("holdout_salt", shopper.pk), F("holdout_below")))
+    return Case(
+        When(Q(Value(not shopper.is_active)), then=Value("account_closed")),
+        When(~Q(holdout_below="") & held_out, then=Value(NOT_SELECTED)),
+        When(Q(audience=AudienceKind.NEW_SHOPPERS) & Q(has_ordered), then=Value("new_shoppers_only")),
+        When(Q(audience=AudienceKind.TAGGED) & ~Q(has_tag), then=Value("tag_needed")),
+        When(Q(audience=AudienceKind.ALLOCATED) & ~Q(is_given), then=Value(NOT_SELECTED)),
+        default=Value(""),
+        output_field=CharField(),
+    )
 
 
 def in_audience(coupon: Coupon, now: datetime) -> Q:
-    """Returns what `coupons.services.claim_refusals.refuse_unless_in_audience` asks, closed accounts aside."""
+    """Returns what `reason_not_for` asks as a condition on shoppers, closed accounts aside."""
     meant = meant_for(coupon, now)
     if not coupon.holdout_below:
         return meant

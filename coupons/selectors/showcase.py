@@ -20,12 +20,11 @@ from django.db.models import (
 )
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
-from django.db.models.lookups import GreaterThanOrEqual
 
-from config.kernel.lots_in_database import lots_with_salts
 from coupons.enums import AudienceKind, Handout, ScopeMode, WaitingState
-from coupons.models import Allocation, Category, ClaimCounter, Coupon, ScopeEntry, StockBucket, WaitingEntry
+from coupons.models import Category, ClaimCounter, Coupon, ScopeEntry, StockBucket, WaitingEntry
 from coupons.selectors.affinities import affinity_order, with_affinities
+from coupons.selectors.audience import NOT_SELECTED, reason_not_for
 from users.models import User
 
 SORTS = ("recommended", "ending", "newest", "discount")
@@ -51,7 +50,7 @@ def showcase_coupons(
         query: words that must all stand in a title or description, in either language.
         sort: one of `SORTS`; anything else reads as `recommended`. Ties end with the newest.
     """
-    coupons = visible_coupons(now=now, shopper=shopper).filter(_open_to(shopper, now), handout=Handout.SHOWCASE)
+    coupons = visible_coupons(now=now, shopper=shopper).filter(_shown_to(shopper), handout=Handout.SHOWCASE)
     if category_key:
         coupons = coupons.filter(_counts_category(category_key))
     if benefit_type:
@@ -74,7 +73,7 @@ def visible_coupons(*, now: datetime, shopper: User | None = None) -> QuerySet[C
 def with_ticket_facts(coupons: QuerySet[Coupon], *, now: datetime, shopper: User | None = None) -> QuerySet[Coupon]:
     """Adds `remaining` (None without a limit), `claimed_by_shopper`, `is_waited_for_by_shopper` and `is_live`.
 
-    And why the coupon is recommended: what `with_affinities` adds.
+    And `not_for_shopper`, which `reason_not_for` explains, and why it is recommended: what `with_affinities` adds.
     """
     claimed = ClaimCounter.objects.filter(coupon=OuterRef("pk"), shopper=shopper).values("claimed")
     waiting = WaitingEntry.objects.filter(coupon=OuterRef("pk"), shopper=shopper, state=WaitingState.WAITING)
@@ -82,6 +81,7 @@ def with_ticket_facts(coupons: QuerySet[Coupon], *, now: datetime, shopper: User
         remaining=remaining_stock(),
         claimed_by_shopper=Coalesce(Subquery(claimed), 0) if shopper else Value(0, output_field=IntegerField()),
         is_waited_for_by_shopper=Exists(waiting) if shopper else Value(False, output_field=BooleanField()),
+        not_for_shopper=reason_not_for(shopper, now),
         is_live=Case(When(claim_starts_at__lte=now, then=True), default=False, output_field=BooleanField()),
     )
     return annotated.select_related("stock", "envelope", "gift_product").prefetch_related("tiers")
@@ -106,13 +106,8 @@ def showcase_categories(*, now: datetime) -> QuerySet[Category]:
     return Category.objects.filter(pk__in=named).order_by("name_en")
 
 
-def _open_to(shopper: User | None, now: datetime) -> Q:
-    if shopper is None:
-        return ~Q(audience=AudienceKind.ALLOCATED)
-    allocated = Allocation.objects.active(now).filter(coupon=OuterRef("pk"), shopper=shopper)
-    is_given = ~Q(audience=AudienceKind.ALLOCATED) | Q(Exists(allocated))
-    lot = lots_with_salts("holdout_salt", shopper.pk)
-    return is_given & (Q(holdout_below="") | Q(GreaterThanOrEqual(lot, F("holdout_below"))))
+def _shown_to(shopper: User | None) -> Q:
+    return ~Q(audience=AudienceKind.ALLOCATED) if shopper is None else ~Q(not_for_shopper=NOT_SELECTED)
 
 
 def _counts_category(key: str) -> Q:

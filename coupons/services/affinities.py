@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
-from config.kernel.bulk import copy_rows, refresh_statistics
+from config.kernel.bulk import Shared, copy_rows, refresh_statistics
 from coupons.enums import AffinityReason
 from coupons.models import Affinity, AffinityEdition
 
@@ -19,18 +19,24 @@ FIELDS = ["edition_id", "shopper_id", "coupon_id", "place", "score", "reason", "
 CHUNK_ROWS = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class AffinityDraft:
-    """One coupon's place in a list; `shopper_id` None is everybody's list."""
+@dataclass(frozen=True, slots=True, eq=False)
+class AffinityWhy:
+    """Why a coupon stands where it stands; one of these serves all the places that say the same."""
+
+    reason: AffinityReason
+    # `name_en` and `name_zh` of the product type that the reason speaks of.
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class AffinityDraft(NamedTuple):
+    """One coupon's place in a list; `shopper_id` None is everybody's list. A night makes a dozen for each shopper."""
 
     shopper_id: int | None
     coupon_id: int
     # 1 is best.
     place: int
     score: float
-    reason: AffinityReason
-    # `name_en` and `name_zh` of the product type that the reason speaks of.
-    data: dict[str, Any] = field(default_factory=dict)
+    why: AffinityWhy
 
 
 def affinities_replace(*, drafts: Iterable[AffinityDraft], now: datetime) -> int:
@@ -72,20 +78,21 @@ def _chunks(drafts: Iterable[AffinityDraft]) -> Iterator[list[AffinityDraft]]:
 
 @transaction.atomic
 def _write(edition: AffinityEdition, chunk: list[AffinityDraft]) -> int:
-    copy_rows(
-        Affinity,
-        FIELDS,
-        (
-            (edition.pk, draft.shopper_id, draft.coupon_id, draft.place, draft.score, draft.reason.value, draft.data)
-            for draft in chunk
-        ),
-    )
+    said = {why: (Shared(why.reason.value), Shared(dict(why.data))) for why in {draft.why for draft in chunk}}
+    copy_rows(Affinity, FIELDS, ((edition.pk, *draft[:4], *said[draft.why]) for draft in chunk))
     return len(chunk)
 
 
 def _delete_hidden() -> None:
     hidden = list(AffinityEdition.objects.filter(is_shown=False).values_list("pk", flat=True))
-    rows = Affinity.objects.filter(edition__in=hidden).order_by("pk")
-    while chunk := list(rows.values_list("pk", flat=True)[:CHUNK_ROWS]):
-        rows.filter(pk__in=chunk).delete()
+    for edition_id in hidden:
+        rows = Affinity.objects.filter(edition=edition_id)
+        # Everybody's list, a row for each coupon.
+        rows.filter(shopper=None).delete()
+        # From shopper to shopper: going by the primary key would pass every row that is shown, again for each chunk.
+        last: int | None = 0
+        while last is not None:
+            rest = rows.filter(shopper__gt=last)
+            last = rest.order_by("shopper").values_list("shopper_id", flat=True)[CHUNK_ROWS : CHUNK_ROWS + 1].first()
+            (rest if last is None else rest.filter(shopper__lte=last)).delete()
     AffinityEdition.objects.filter(pk__in=hidden).delete()

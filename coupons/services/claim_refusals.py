@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from config.kernel.clock import shop_date, start_of_shop_day
-from coupons.enums import AudienceKind, ClaimChannel, CouponState, CouponStatus, Handout, OrderState
+from coupons.enums import AudienceKind, ClaimChannel, CouponState, CouponStatus, Handout
 from coupons.errors import Ended, LimitReached, NotEligible, NotStarted, Paused, TermsFixed, TermsNeeded
 from coupons.fitting import ChosenTerms, refuse_outside
-from coupons.holdouts import is_held_out
-from coupons.models import Allocation, Coupon, Order
-from users.models import Tag, User
+from coupons.models import Coupon
+from coupons.selectors.audience import reason_not_for
+from users.models import User
 
 
 def refuse_unless_claimable(*, coupon: Coupon, shopper: User, now: datetime) -> None:
@@ -80,20 +80,12 @@ def refuse_unless_in_audience(coupon: Coupon, shopper: User, now: datetime) -> N
     """
     if not shopper.is_active:
         raise NotEligible(reason="account_closed")
-    if is_held_out(coupon, shopper.pk):
-        raise NotEligible(reason="not_selected")
-    if coupon.audience == AudienceKind.NEW_SHOPPERS and has_ordered(shopper):
-        raise NotEligible(reason="new_shoppers_only")
-    if (
-        coupon.audience == AudienceKind.TAGGED
-        and not Tag.objects.active(now).filter(shopper=shopper, name=coupon.audience_tag).exists()
-    ):
-        raise NotEligible(reason="tag_needed")
-    if (
-        coupon.audience == AudienceKind.ALLOCATED
-        and not Allocation.objects.active(now).filter(coupon=coupon, shopper=shopper).exists()
-    ):
-        raise NotEligible(reason="not_selected")
+    # Most coupons are for everybody: nothing has to be asked.
+    if coupon.audience == AudienceKind.EVERYONE and not coupon.holdout_below:
+        return
+    reason = Coupon.objects.filter(pk=coupon.pk).values_list(reason_not_for(shopper, now), flat=True).get()
+    if reason:
+        raise NotEligible(reason=reason)
 
 
 def refuse_unless_won(coupon: Coupon, shopper: User) -> None:
@@ -143,11 +135,6 @@ def limit_of_shopper_reached(*, coupon: Coupon, claimed: int, now: datetime) -> 
 def limit_of_day_reached(*, coupon: Coupon, now: datetime) -> LimitReached:
     """Returns the refusal of everybody who comes after the day's last claim."""
     return LimitReached(limit=coupon.limit_per_day, scope="day", resets_at=_tomorrow(now))
-
-
-def has_ordered(shopper: User) -> bool:
-    """Tells whether a shopper has an order that was paid and not given back."""
-    return Order.objects.filter(shopper=shopper, state=OrderState.REDEEMED).exists()
 
 
 def _tomorrow(now: datetime) -> datetime:

@@ -10,7 +10,7 @@ from coupons.models import StockForecast
 
 FIELDS = [
     "made_at", "claims_past", "claims_ahead", "claims_a_day", "redemptions_a_week", "uses_of_held",
-    "days_of_cover", "runs_out_at", "top_up", "batches",
+    "days_of_cover", "runs_out_at", "budget_days", "budget_ends_at", "top_up", "batches",
 ]  # fmt: skip
 BATCH_ROWS = 1000
 

@@ -27,7 +27,7 @@ from coupons.web.fitting import chosen_terms, fit_form
 from coupons.web.tickets import CouponTicket, coupon_ticket
 from users.forms import OneTimeAddressForm
 from users.models import User
-from users.services.events import coupon_view_note
+from users.services.views import coupon_view_note
 from users.web.people import shopper_of, to_sign_in, wants_fragment
 
 REFUSED = 409

@@ -11,11 +11,14 @@ from uuid import uuid4
 from config.kernel.clock import end_of_shop_day, shop_date
 from coupons.affinity_words import affinity_sentence
 from coupons.enums import ClaimState, CouponState, Handout
+from coupons.errors import NotEligible
 from coupons.models import Claim, Coupon
 from coupons.services.queueing import Ticket, ticket_waiting
 from users.models import User
 
-Standing = Literal["queued", "open", "fit", "claimed", "sold_out", "scheduled", "code", "paused", "ended"]
+Standing = Literal[
+    "queued", "open", "fit", "claimed", "sold_out", "scheduled", "code", "not_eligible", "paused", "ended"
+]
 RUNNING_OUT_PERCENT = 10
 # From here on a ticket counts the time that is left.
 COUNTDOWN_FROM = timedelta(days=3)
@@ -37,6 +40,8 @@ class CouponTicket:
     key: str
     # Why the shopper sees it; empty for a coupon that nothing recommends.
     why: str = ""
+    # Why the shopper cannot have it, for the standing `not_eligible`; empty for all others.
+    why_not: str = ""
     # In the queue of a coupon in queued mode.
     place: Ticket | None = None
 
@@ -100,9 +105,10 @@ def coupon_ticket(
     if remaining is not None and released:
         # Never "100 %" while one is left, never "0 %" once one has gone.
         percent = 100 if not remaining else min(99, -(-100 * (released - remaining) // released))
+    standing = _standing(coupon, 0 if is_waiting else remaining, claimed, now) if place is None else "queued"
     return CouponTicket(
         coupon=coupon,
-        standing="queued" if place is not None else _standing(coupon, 0 if is_waiting else remaining, claimed, now),
+        standing=standing,
         claimed=claimed,
         remaining=remaining,
         percent_claimed=percent,
@@ -111,6 +117,7 @@ def coupon_ticket(
         waiting_position=getattr(coupon, "waiting_position", None),
         key=str(uuid4()),
         why=affinity_sentence(getattr(coupon, "affinity_reason", None), getattr(coupon, "affinity_data", None)),
+        why_not=NotEligible(reason=_reason_not(coupon)).sentence if standing == "not_eligible" else "",
         place=place,
     )
 
@@ -144,6 +151,9 @@ def _standing(coupon: Coupon, remaining: int | None, claimed: int, now: datetime
     state = coupon.state(now)
     if claimed >= coupon.limit_per_shopper:
         return "claimed"
+    # The claim would be refused; who is kept out by lot reads what all read whom the coupon is not for.
+    if state in (CouponState.LIVE, CouponState.SCHEDULED) and _reason_not(coupon):
+        return "not_eligible"
     if state == CouponState.LIVE:
         if remaining == 0:
             return "sold_out"
@@ -153,3 +163,8 @@ def _standing(coupon: Coupon, remaining: int | None, claimed: int, now: datetime
     if state == CouponState.SCHEDULED:
         return "scheduled"
     return "paused" if state == CouponState.PAUSED else "ended"
+
+
+def _reason_not(coupon: Coupon) -> str:
+    reason: str = coupon.not_for_shopper  # type: ignore[attr-defined]  # annotated
+    return reason

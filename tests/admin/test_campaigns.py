@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from campaigns.models import Campaign, CampaignCoupon
+from config.kernel.lots import border_of
 from coupons.enums import CouponState, CouponStatus
 from coupons.models import Coupon
 from tests import factories
@@ -154,3 +155,33 @@ def test_more_than_half_is_refused_with_a_word(superuser_client: Client, campaig
     response = superuser_client.post(reverse("admin:campaigns_campaign_add"), sent)
     assert response.status_code == 200
     assert "50" in str(response.context["adminform"].form.errors["holdout_percent"])
+
+
+def test_a_draft_that_another_campaign_keeps_shoppers_out_from_is_refused_beside_it(
+    marketer_client: Client, campaign: Campaign
+) -> None:
+    Campaign.objects.filter(pk=campaign.pk).update(status="published", holdout_percent=10, holdout_salt="a")
+    other = Campaign.objects.create(
+        key="winter", title_en="Winter", starts_at=campaign.starts_at, ends_at=campaign.ends_at, status="published",
+        holdout_percent=10, holdout_salt="b",
+    )  # fmt: skip
+    taken = factories.make_coupon(state=CouponState.DRAFT, holdout_salt="b", holdout_below=border_of(0.1))
+    CampaignCoupon.objects.create(campaign=other, coupon=taken)
+    entry = campaign.campaign_coupons.get()
+    sent = new_campaign(entry.coupon, **{"campaign_coupons-INITIAL_FORMS": "1", "campaign_coupons-TOTAL_FORMS": "2"})
+    sent |= {"campaign_coupons-0-id": entry.pk, "campaign_coupons-0-campaign": campaign.pk}
+    sent |= {"campaign_coupons-1-position": "1", "campaign_coupons-1-coupon": taken.pk}
+
+    response = marketer_client.post(page_of(campaign), sent)
+    assert response.status_code == 200
+    assert "keeps shoppers out by lot for the campaign Winter already" in response.text
+
+    # Taken out of the other one, it is this one's.
+    sent_other = new_campaign(taken, key="winter", **{"campaign_coupons-INITIAL_FORMS": "1"})
+    sent_other |= {"campaign_coupons-0-id": other.campaign_coupons.get().pk, "campaign_coupons-0-DELETE": "on"}
+    assert marketer_client.post(page_of(other), sent_other).status_code == 302
+    taken.refresh_from_db()
+    assert taken.holdout_below == ""
+    assert marketer_client.post(page_of(campaign), sent).status_code == 302
+    taken.refresh_from_db()
+    assert taken.holdout_salt == "a"

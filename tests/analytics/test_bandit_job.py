@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -11,16 +12,18 @@ from django.core.management import call_command
 
 from analytics.enums import Job, ModelState, RunReason, RunState
 from analytics.jobs.bandit import FEWEST_TO_JUDGE, REIGNS_FOR, run_bandit
+from analytics.learners.bandit_contexts import Drawing, learn_contexts
 from analytics.models import ModelPromotion, ModelVersion, Run
 from analytics.selectors.decisions import Outcome, outcomes_due
 from analytics.services.registry import model_load, model_promote, model_roll_back
-from campaigns.models import Decision, DecisionReward, VariantArm, VariantGroup
+from campaigns.models import Decision, DecisionReward, VariantArm, VariantGroup, VariantShare
 from config.kernel.clock import shop_date
 from coupons.models import Order
 from tests import factories
 from tests.analytics.builders import make_claim_at, make_order, make_redemption
 from tests.campaigns.test_variants import make_group
 from users.models import BehaviourEvent, User
+from users.services.views import coupon_view_note, coupon_views_write
 
 NOW = factories.NOW
 DAY = timedelta(days=1)
@@ -59,24 +62,40 @@ def due(at: datetime = NOW) -> list[Outcome]:
 
 
 def make_log(
-    group: VariantGroup, *, means: list[float], each: int = 300, at: datetime = NOW - DAY, seed: int = 1
+    group: VariantGroup,
+    *,
+    means: list[float],
+    each: int = 300,
+    at: datetime = NOW - DAY,
+    seed: int = 1,
+    segment: str = "",
 ) -> None:
     """Measured decisions: so many of each arm in turn, with rewards of 0 and 1 around these means."""
     random = np.random.default_rng(seed)
     shoppers = User.objects.bulk_create(
-        User(username=f"led-{group.pk}-{at.timestamp()}-{number}", joined_at=at) for number in range(each * len(means))
+        User(username=f"led-{group.pk}-{at.timestamp()}-{segment}-{number}", joined_at=at)
+        for number in range(each * len(means))
     )
     arms = [arm.coupon for arm in group.arms.order_by("pk")]
     decisions = Decision.objects.bulk_create(
         Decision(group=group, shopper=shopper, coupon=arms[number % len(means)], propensity=1 / len(means),
-                 policy=group.policy, day=shop_date(at), decided_at=at)
+                 policy=group.policy, segment=segment, day=shop_date(at), decided_at=at)
         for number, shopper in enumerate(shoppers)
     )  # fmt: skip
     DecisionReward.objects.bulk_create(
-        DecisionReward(decision=decision, reward=float(random.random() < means[number % len(means)]), clicked=True,
+        DecisionReward(decision=decision, reward=float(random.random() < means[number % len(means)]), claimed=True,
                        redeemed=False, measured_at=at)
         for number, decision in enumerate(decisions)
     )  # fmt: skip
+
+
+def make_tastes(group: VariantGroup, tastes: dict[str, list[float]], *, each: int = 300) -> None:
+    """Measured decisions of segments with tastes of their own, as `make_log`; all segments come every hour."""
+    hours = 10
+    for hour in range(hours):
+        for number, (segment, means) in enumerate(tastes.items()):
+            at = NOW - DAY - hour * HOUR
+            make_log(group, means=means, each=each // hours, seed=hour * len(tastes) + number, at=at, segment=segment)
 
 
 def shares(group: VariantGroup) -> list[float | None]:
@@ -94,15 +113,15 @@ class TestOutcomes:
         look(decision, self.LONG_AGO + 2 * HOUR, {"seconds": 12})
 
         (outcome,) = due()
-        assert (outcome.clicked, outcome.dwell_seconds, outcome.redeemed) == (True, 42, True)
-        # A quarter of 100.00, less 10.00.
-        assert outcome.margin == 15_00
+        assert (outcome.claimed, outcome.dwell_seconds, outcome.redeemed) == (True, 42, True)
+        # The shop keeps 30 % of 100.00, less 10.00.
+        assert outcome.margin == 20_00
 
     def test_nothing_done_is_nothing_earned(self) -> None:
         make_decision(make_group(0.5, 0.5), self.LONG_AGO)
 
         (outcome,) = due()
-        assert (outcome.clicked, outcome.dwell_seconds, outcome.redeemed, outcome.margin) == (False, 0, False, 0)
+        assert (outcome.claimed, outcome.dwell_seconds, outcome.redeemed, outcome.margin) == (False, 0, False, 0)
 
     @pytest.mark.parametrize("offset", [-HOUR, 7 * DAY])
     def test_what_lies_outside_its_time_is_not_its_doing(self, offset: timedelta) -> None:
@@ -111,7 +130,7 @@ class TestOutcomes:
         look(decision, self.LONG_AGO + offset, {"seconds": 30})
 
         (outcome,) = due()
-        assert (outcome.clicked, outcome.redeemed) == (False, False)
+        assert (outcome.claimed, outcome.redeemed) == (False, False)
 
     def test_another_shoppers_or_coupons_uses_do_not_count(self) -> None:
         group = make_group(0.5, 0.5)
@@ -154,7 +173,20 @@ class TestOutcomes:
         look(decision, self.LONG_AGO + HOUR, {} if data is None else data)
 
         (outcome,) = due()
-        assert (outcome.clicked, outcome.dwell_seconds) == (True, 0)
+        assert (outcome.claimed, outcome.dwell_seconds) == (False, 0)
+
+    def test_opening_what_one_was_led_to_earns_nothing(self) -> None:
+        """Following the link opens the coupon, so that it would say the same of all; claiming is an answer."""
+        group = make_group(0.5, 0.5)
+        opened, claimed = (make_decision(group, self.LONG_AGO) for _number in range(2))
+        for decision in (opened, claimed):
+            coupon_view_note(shopper=decision.shopper, coupon=decision.coupon.public_id, now=self.LONG_AGO + HOUR)
+        make_claim_at(claimed.shopper, claimed.coupon, self.LONG_AGO + HOUR)
+        assert coupon_views_write(now=NOW) == 2
+
+        run_bandit(now=NOW)
+        assert DecisionReward.objects.get(decision=opened).reward == 0
+        assert DecisionReward.objects.get(decision=claimed).reward == pytest.approx(0.05)
 
 
 @pytest.mark.django_db
@@ -260,12 +292,80 @@ class TestANight:
         group = make_group(0.5, 0.5)
         make_log(group, means=[0.1, 0.5])
         # A learner that has gone wrong: it draws what earns less.
-        monkeypatch.setattr("analytics.jobs.bandit.thompson_shares", lambda arms, floor: np.array([0.95, 0.05]))
+        monkeypatch.setattr(
+            "analytics.learners.bandit_contexts.thompson_shares", lambda arms, floor: np.array([0.95, 0.05])
+        )
         run = run_bandit(now=NOW)
 
         assert (run.state, run.reason) == (RunState.SKIPPED, RunReason.WORSE)
         assert shares(group) == [0.5, 0.5]
         assert not ModelVersion.objects.exists()
+
+
+@pytest.mark.django_db
+class TestSegments:
+    TASTES: ClassVar = {"segment:loyal": [0.1, 0.4], "segment:lapsed": [0.4, 0.1]}
+
+    def of_segment(self, segment: str) -> list[float]:
+        found = VariantShare.objects.filter(segment=segment).order_by("arm")
+        return list(found.values_list("share", flat=True))
+
+    def test_with_tastes_of_their_own_get_shares_of_their_own(self) -> None:
+        group = make_group(None, None)
+        make_tastes(group, self.TASTES)
+        run = run_bandit(now=NOW)
+
+        assert self.of_segment("segment:loyal") == pytest.approx([0.05, 0.95], abs=0.01)
+        assert self.of_segment("segment:lapsed") == pytest.approx([0.95, 0.05], abs=0.01)
+        (figures,) = run.metrics["estimates"]
+        assert figures["segments"] == ["segment:lapsed", "segment:loyal"]
+        # .385 where the same for all would have earned .25 at best.
+        assert figures["doubly_robust"][0] == pytest.approx(0.385, abs=0.03)
+
+    def test_of_whom_too_little_is_known_get_what_everybody_gets(self) -> None:
+        group = make_group(None, None)
+        make_tastes(group, {"segment:loyal": [0.1, 0.4]})
+        make_log(group, means=[0.4, 0.1], each=40, seed=5, segment="segment:new")
+        run_bandit(now=NOW)
+
+        assert self.of_segment("segment:new") == []
+
+    def test_without_tastes_of_their_own_all_get_the_best(self) -> None:
+        group = make_group(None, None)
+        make_tastes(group, {"segment:loyal": [0.1, 0.4], "segment:lapsed": [0.1, 0.4]})
+        run_bandit(now=NOW)
+
+        assert shares(group) == pytest.approx([0.05, 0.95], abs=0.01)
+        for segment in self.TASTES:
+            assert self.of_segment(segment) in ([], pytest.approx([0.05, 0.95], abs=0.02))
+
+    def test_come_back_with_the_model_before(self) -> None:
+        group = make_group(None, None)
+        make_tastes(group, self.TASTES)
+        run_bandit(now=NOW)
+        kept = self.of_segment("segment:loyal")
+        group.refresh_from_db()
+        make_log(group, means=[0.3, 0.3], each=FEWEST_TO_JUDGE, at=NOW + DAY)
+        run_bandit(now=NOW + REIGNS_FOR)
+        model_roll_back(job=Job.BANDIT, reason="Odd coupons", now=NOW + REIGNS_FOR + HOUR)
+        VariantShare.objects.all().delete()
+        run_bandit(now=NOW + REIGNS_FOR + DAY)
+
+        assert self.of_segment("segment:loyal") == pytest.approx(kept)
+
+    def test_are_judged_by_their_own_shares(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        group = make_group(0.5, 0.5)
+        make_tastes(group, self.TASTES)
+
+        def wrong(count: int, **log: Any) -> dict[str, Drawing]:
+            found = learn_contexts(count, **log)
+            return {name: replace(drawing, shares=drawing.shares[::-1]) for name, drawing in found.items()}
+
+        # A learner that has gone wrong: it gives each segment what the other one likes.
+        monkeypatch.setattr("analytics.jobs.bandit.learn_contexts", wrong)
+        run_bandit(now=NOW)
+
+        assert not VariantShare.objects.exists()
 
 
 @pytest.mark.django_db

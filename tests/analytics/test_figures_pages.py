@@ -94,6 +94,7 @@ def pages(campaign: Campaign) -> list[str]:
         "/admin/",
         reverse("figures:expiry"),
         reverse("figures:fairness"),
+        reverse("figures:demand"),
         reverse("figures:report", args=[campaign.pk]),
     ]
 
@@ -297,7 +298,7 @@ class TestExports:
         assert sum(int(row[1]) for row in self.table(analyst, "expiry")[1:]) == 2
         assert ["Region", "north", "1", "1", "1", "10.00"] in self.table(analyst, "fairness")
 
-    @pytest.mark.parametrize("name", ["coupons", "days", "funnel", "expiry", "fairness"])
+    @pytest.mark.parametrize("name", ["coupons", "days", "funnel", "expiry", "fairness", "demand"])
     def test_of_an_empty_shop_have_their_heads(self, analyst: Client, name: str) -> None:
         assert self.table(analyst, name)[0]
 

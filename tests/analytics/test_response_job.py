@@ -15,12 +15,14 @@ from analytics.enums import Job, ModelState, RunReason, RunState
 from analytics.jobs import response as job
 from analytics.jobs.response import run_response
 from analytics.learners.incumbents import BEYOND_CHANCE
-from analytics.models import ModelPromotion, ModelVersion, Run
+from analytics.models import AllocationPlan, ModelPromotion, ModelVersion, Run
 from analytics.selectors import response as facts
 from analytics.services.registry import champion, model_promote, model_roll_back, model_save
 from campaigns.enums import CampaignStatus
-from campaigns.models import Campaign, CouponScore
+from campaigns.models import Campaign, CampaignRecipient, CouponScore
+from coupons.models import Coupon
 from tests import factories
+from tests.analytics.builders import make_purchase
 from tests.analytics.response_shop import DAY, Shop, answer, coupons_of, make_mailing, make_response_shop, use
 
 NOW = factories.NOW
@@ -158,6 +160,26 @@ def test_what_a_person_rolled_back_stays_so_for_a_week(shop: Shop) -> None:
     assert ModelVersion.objects.get(state=ModelState.CHAMPION) == first.version
     # Control: a week later the newest campaign is looked at.
     assert run_response(now=NOW + 7 * DAY).metrics["held_out"] == "mailing-3"
+
+
+def test_scores_every_buyer_of_a_campaign_whose_coupons_are_to_be_allocated(shop: Shop) -> None:
+    Coupon.objects.filter(pk__in=[coupon.pk for coupon in coupons_of(shop.live)]).update(audience="allocated")
+    CampaignRecipient.objects.filter(campaign=shop.live).delete()
+    buyer, stranger = shop.shoppers[0], factories.make_shopper()
+    make_purchase(buyer, NOW - DAY)
+    # Control: nobody has been given anything, so that nobody may claim.
+    run_response(now=NOW)
+    assert not scores()
+
+    plan = AllocationPlan.objects.create(campaign=shop.live, budget=1)
+    run_response(now=NOW)
+    scored = {shopper for shopper, _ in scores()}
+    assert buyer.pk in scored
+    assert stranger.pk not in scored
+
+    AllocationPlan.objects.filter(pk=plan.pk).update(is_active=False)
+    run_response(now=NOW + DAY)
+    assert not scores()
 
 
 def test_a_gain_is_counted_over_shoppers_and_not_over_their_pairs() -> None:

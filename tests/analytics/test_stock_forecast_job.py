@@ -5,24 +5,37 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from analytics.enums import RunState
+from analytics.enums import Job, RunState
 from analytics.errors import RunInProgress
 from analytics.jobs import stock_forecast
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.stock_forecast import run_stock_forecast
 from analytics.models import Run
-from analytics.selectors.stock_history import coupon_days, uses_expected
+from analytics.selectors.stock_history import coupon_days, holders_scores
+from analytics.services.registry import model_promote
+from analytics.services.runs import run_finish, run_start
 from campaigns.services.scores import ScoreDraft, coupon_scores_write
 from config.kernel.clock import database_now, end_of_shop_day
-from coupons.models import Claim, Coupon, ReleaseBatch, Stock, StockForecast, StockMovement
+from coupons.models import (
+    Budget,
+    BudgetEntry,
+    Claim,
+    Coupon,
+    Redemption,
+    ReleaseBatch,
+    Stock,
+    StockForecast,
+    StockMovement,
+)
 from coupons.services.stock import stock_top_up
 from tests import factories
-from tests.analytics.builders import make_claim_at, make_order, make_redemption
+from tests.analytics.builders import WINDOW, make_claim_at, make_model, make_order, make_redemption
 from users.models import User
 
 NOW = factories.NOW
@@ -40,25 +53,124 @@ def seen(coupon: Coupon, **fields: Any) -> Any:
     return coupon_days(as_of=NOW, **{"days": 28, "ages": 10, "horizon": 14, **fields})
 
 
+def score(probabilities: list[tuple[User, Coupon, float]], *, at: datetime = NOW - HOUR) -> None:
+    """Scores as a night of response leaves them."""
+    model = make_model()
+    model_promote(version=model, reason="better", now=at)
+    run = run_start(job=Job.RESPONSE, window=WINDOW, seed=7, parameters={}, now=at)
+    run_finish(run=run, state=RunState.PUBLISHED, metrics={"model": model.pk}, now=at)
+    coupon_scores_write(
+        drafts=[ScoreDraft(shopper.pk, coupon.pk, chance, 0.0) for shopper, coupon, chance in probabilities], now=at
+    )
+
+
+def use_some(claims: list[Claim], *, share: int, after: timedelta = DAY) -> None:
+    """Uses every so many of the claims, a day after each was made."""
+    for claim in claims[::share]:
+        order = make_order(claim.shopper, claim.claimed_at + after)
+        make_redemption(claim, order, amount=10_00)
+        Claim.objects.filter(pk=claim.pk).update(state="redeemed", order=order)
+
+
 @pytest.mark.django_db
-class TestUsesOfHeldClaims:
-    def test_are_the_sum_of_the_holders_probabilities(self) -> None:
+class TestScoresOfHolders:
+    def test_are_their_mean_and_number(self) -> None:
         coupon, other = factories.make_coupon(limit_per_shopper=100), factories.make_coupon()
         first, second, third = (make_claim_at(factories.make_shopper(), coupon, NOW - DAY).shopper for _ in range(3))
         make_claim_at(factories.make_shopper(), other, NOW - DAY)
         make_claim_at(factories.make_shopper(), coupon, NOW - DAY, state="expired")
-        scores = [(first, coupon, 0.2), (second, coupon, 0.6), (third, other, 0.9)]
-        coupon_scores_write(
-            drafts=[ScoreDraft(shopper.pk, scored.pk, probability, 0.0) for shopper, scored, probability in scores],
-            now=NOW,
+        score([(first, coupon, 0.2), (second, coupon, 0.6), (third, other, 0.9)])
+
+        means, counts = holders_scores(coupon_ids=[coupon.pk, other.pk], now=NOW)
+        # The third holder came after the night, and counts as the mean of the other two.
+        assert (means[0], counts[0]) == (pytest.approx(0.4), 3)
+        assert np.isnan(means[1])
+        # Control: scores that nobody renewed say nothing.
+        assert np.isnan(holders_scores(coupon_ids=[coupon.pk], now=NOW + 2 * DAY)[0]).all()
+
+    def test_part_coupons_and_leave_the_level_to_what_was_used(self) -> None:
+        old = factories.make_coupon(limit_per_shopper=100)
+        use_some(claim_each_day(old, number=4), share=4)
+        Coupon.objects.filter(pk=old.pk).update(status="ended")
+        liked, other = (factories.make_coupon(limit_per_shopper=100) for _ in range(2))
+        claims = [claim_each_day(coupon, number=4, days=1) for coupon in (liked, other)]
+
+        def expected() -> list[float]:
+            run_stock_forecast(now=NOW)
+            return [StockForecast.objects.get(coupon=coupon).uses_of_held or 0 for coupon in (liked, other)]
+
+        alike = expected()
+        # A quarter is used a day after the claim, as the coupon of before was.
+        assert alike == [pytest.approx(1, abs=0.15)] * 2
+        score(
+            [(claim.shopper, liked, 0.9) for claim in claims[0]] + [(claim.shopper, other, 0.3) for claim in claims[1]]
         )
+        parted = expected()
+        assert parted[0] == pytest.approx(3 * parted[1], rel=0.05)
+        assert sum(parted) == pytest.approx(sum(alike), rel=0.05)
 
-        # The third holder came after the night: as likely as the other two, .4 each.
-        assert uses_expected(coupon_ids=[coupon.pk, other.pk]) == {coupon.pk: 1.2}
 
+@pytest.mark.django_db
+class TestBudgets:
+    def forecast(self, coupon: Coupon) -> StockForecast:
         run_stock_forecast(now=NOW)
-        assert StockForecast.objects.get(coupon=coupon).uses_of_held == 1.2
-        assert StockForecast.objects.get(coupon=other).uses_of_held is None
+        return StockForecast.objects.get(coupon=coupon)
+
+    def test_last_as_long_as_uses_let_them(self) -> None:
+        coupon = factories.make_coupon(limit_per_shopper=100)
+        use_some(claim_each_day(coupon, number=8), share=2)
+        assert self.forecast(coupon).budget_days is None
+
+        budget = factories.make_budget(cap=400_00, spent=200_00)
+        coupon.budgets.add(budget)
+        forecast = self.forecast(coupon)
+        # About four uses a day take 10.00 each.
+        assert forecast.budget_days == pytest.approx(5, abs=1.5)
+        assert forecast.budget_ends_at == pytest.approx(NOW + 5 * DAY, abs=1.5 * DAY)
+        # Control: with a hundred times as much it lasts longer than anybody looks.
+        Budget.objects.update(cap=20_000_00)
+        assert self.forecast(coupon).budget_days is None
+
+    def test_are_spent_by_all_their_coupons(self) -> None:
+        coupon, other = (factories.make_coupon(limit_per_shopper=100) for _ in range(2))
+        budget = factories.make_budget(cap=400_00, spent=200_00)
+        for each in (coupon, other):
+            use_some(claim_each_day(each, number=8), share=2)
+        coupon.budgets.add(budget)
+        alone = self.forecast(coupon).budget_days
+        other.budgets.add(budget)
+        together = self.forecast(coupon).budget_days
+        assert alone is not None
+        assert together == pytest.approx(alone / 2, abs=0.5)
+        assert self.forecast(other).budget_days == together
+
+    def test_of_a_coupon_without_a_limit_of_stock(self) -> None:
+        coupon = factories.make_coupon(stock=None, limit_per_shopper=100)
+        use_some(claim_each_day(coupon, number=8), share=2)
+        coupon.budgets.add(factories.make_budget(cap=50_00))
+        forecast = self.forecast(coupon)
+        assert forecast.budget_days == pytest.approx(1.3, abs=1)
+        assert (forecast.days_of_cover, forecast.top_up) == (None, 0)
+
+    def test_that_are_spent_last_no_longer(self) -> None:
+        coupon = factories.make_coupon()
+        coupon.budgets.add(factories.make_budget(cap=50_00, spent=50_00))
+        assert self.forecast(coupon).budget_days == 0
+
+    def test_are_also_spent_by_coupons_that_have_ended(self) -> None:
+        coupon, ended = (factories.make_coupon(limit_per_shopper=100) for _ in range(2))
+        budget = factories.make_budget(cap=140_00, spent=70_00)
+        coupon.budgets.add(budget)
+        assert self.forecast(coupon).budget_days is None
+        claims = claim_each_day(ended, number=1, days=8)[1:]
+        use_some(claims, share=1)
+        for redemption in Redemption.objects.all():
+            BudgetEntry.objects.create(
+                budget=budget, redemption=redemption, kind="spent", amount=10_00, created_at=redemption.redeemed_at
+            )
+        Coupon.objects.filter(pk=ended.pk).update(status="ended")
+        # 70.00 in two weeks are five a day.
+        assert self.forecast(coupon).budget_days == pytest.approx(14, abs=0.8)
 
 
 @pytest.mark.django_db
@@ -114,6 +226,9 @@ class TestWhatItReads:
         assert days.redeemed[0].tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 0, 0]
         assert days.at_risk[0].tolist() == [2, 2, 2, 1, 1, 0, 0, 0, 0, 0]
         assert days.open_claims[0].tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+        # With one coupon in the shop, what is usual is what it does.
+        assert days.usual_redeemed.tolist() == days.redeemed[0].tolist()
+        assert days.usual_at_risk.tolist() == days.at_risk[0].tolist()
         assert open_one.state == "available"
 
     def test_batches_arrive_on_their_days(self) -> None:
@@ -142,6 +257,8 @@ class TestWhatItReads:
         assert (after.claims == before.claims).all()
         assert (after.redeemed == before.redeemed).all()
         assert (after.at_risk == before.at_risk).all()
+        assert (after.usual_redeemed == before.usual_redeemed).all()
+        assert (after.usual_at_risk == before.usual_at_risk).all()
         # Control: a moment later they are seen.
         later = coupon_days(as_of=NOW + DAY, days=28, ages=10, horizon=14)
         assert later.claims.sum() != before.claims.sum()

@@ -9,15 +9,15 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from campaigns.assignment import HOLDOUT, TREATED, holdout_arm_of
-from campaigns.errors import HoldoutTooLate
+from campaigns.errors import HoldoutTaken, HoldoutTooLate
 from campaigns.models import Campaign, CampaignCoupon, Exposure
 from campaigns.selectors.audience import campaign_audience
-from campaigns.services import exposures
+from campaigns.services import exposures, holdouts
 from campaigns.services.audience_exposures import audiences_expose
-from campaigns.services.campaigns import campaign_publish
+from campaigns.services.campaigns import campaign_end, campaign_publish
 from campaigns.services.exposures import exposures_log
 from campaigns.services.grants import grant_create, grant_run, grant_start
-from campaigns.services.holdouts import USUAL_PERCENT, campaign_hold_out_later
+from campaigns.services.holdouts import USUAL_PERCENT, campaign_holdout_settle
 from config.kernel.lots import border_of
 from coupons.enums import AudienceKind, ClaimChannel, CouponState, Handout
 from coupons.holdouts import is_held_out
@@ -99,7 +99,7 @@ class TestPublishing:
         later, public = draft(), factories.make_coupon()
         for coupon in (later, public):
             CampaignCoupon.objects.create(campaign=campaign, coupon=coupon)
-        campaign_hold_out_later(campaign=campaign)
+        campaign_holdout_settle(campaign=campaign)
         later.refresh_from_db()
         public.refresh_from_db()
         assert (later.holdout_salt, later.holdout_below) == (campaign.holdout_salt, border_of(0.1))
@@ -107,9 +107,79 @@ class TestPublishing:
 
     def test_a_draft_campaign_waits_until_it_is_published(self) -> None:
         coupon = draft(**TARGETED)
-        campaign_hold_out_later(campaign=make_campaign(coupon, holdout_percent=30))
+        campaign_holdout_settle(campaign=make_campaign(coupon, holdout_percent=30))
         coupon.refresh_from_db()
         assert coupon.holdout_below == ""
+
+
+class TestSharedDrafts:
+    """A draft belongs to two campaigns: only one of them can keep shoppers out from it."""
+
+    @pytest.fixture
+    def shared(self) -> Coupon:
+        return draft(**TARGETED)
+
+    @pytest.fixture
+    def first(self, shared: Coupon, marketer: User) -> Campaign:
+        """Published with a holdout before the draft was added to it."""
+        campaign = publish(make_campaign(draft(**TARGETED)), marketer)
+        CampaignCoupon.objects.create(campaign=campaign, coupon=shared)
+        campaign_holdout_settle(campaign=campaign)
+        return campaign
+
+    @pytest.mark.parametrize("percent", [None, 0, 20])
+    def test_the_second_campaign_is_refused_and_says_why(
+        self, first: Campaign, shared: Coupon, marketer: User, percent: int | None
+    ) -> None:
+        second = make_campaign(shared, holdout_percent=percent)
+        with pytest.raises(HoldoutTaken) as refused:
+            publish(second, marketer)
+        assert refused.value.sentence.startswith(f"{shared.title} keeps shoppers out by lot for the campaign Autumn")
+        shared.refresh_from_db()
+        second.refresh_from_db()
+        assert (shared.status, shared.holdout_salt) == ("draft", first.holdout_salt)
+        assert (second.status, second.holdout_salt) == ("draft", "")
+
+    def test_control_without_the_question_the_first_measures_nothing_any_more(
+        self, first: Campaign, shared: Coupon, marketer: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(holdouts, "other_holder", lambda **_asked: None)
+        publish(make_campaign(shared, holdout_percent=20), marketer)
+        shared.refresh_from_db()
+        assert shared.holdout_salt != first.holdout_salt
+
+    def test_nor_is_it_taken_by_a_campaign_that_gets_it_later(
+        self, first: Campaign, shared: Coupon, marketer: User
+    ) -> None:
+        second = publish(make_campaign(draft(**TARGETED)), marketer)
+        CampaignCoupon.objects.create(campaign=second, coupon=shared)
+        with pytest.raises(HoldoutTaken):
+            campaign_holdout_settle(campaign=second)
+        shared.refresh_from_db()
+        assert shared.holdout_salt == first.holdout_salt
+
+    def test_a_draft_that_was_taken_out_is_free(self, first: Campaign, shared: Coupon, marketer: User) -> None:
+        first.campaign_coupons.get(coupon=shared).delete()
+        campaign_holdout_settle(campaign=first)
+        shared.refresh_from_db()
+        assert (shared.holdout_salt, shared.holdout_below) == ("", "")
+        second = publish(make_campaign(shared), marketer)
+        shared.refresh_from_db()
+        assert shared.holdout_salt == second.holdout_salt
+
+    def test_a_draft_of_a_campaign_that_has_ended_is_free(
+        self, first: Campaign, shared: Coupon, marketer: User
+    ) -> None:
+        campaign_end(campaign=first, actor=marketer, now=NOW)
+        shared.refresh_from_db()
+        assert shared.holdout_below == ""
+
+    def test_what_was_published_keeps_its_holdout(self, first: Campaign, marketer: User) -> None:
+        public = first.coupons.get(status="published")
+        first.campaign_coupons.get(coupon=public).delete()
+        campaign_holdout_settle(campaign=first)
+        public.refresh_from_db()
+        assert public.holdout_salt == first.holdout_salt
 
 
 class TestReaching:

@@ -12,12 +12,13 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
 from campaigns.errors import NothingToOffer
-from campaigns.models import Decision, DecisionReward, VariantArm, VariantGroup
+from campaigns.models import Decision, DecisionReward, VariantArm, VariantGroup, VariantShare
+from campaigns.selectors.variant_figures import segment_shares
 from campaigns.services.variants import variant_decide, variant_shares_publish
 from config.kernel.append_only import AppendOnly
 from coupons.models import Coupon
 from tests import factories
-from users.models import User
+from users.models import Tag, User
 
 NOW = factories.NOW
 DAY = timedelta(days=1)
@@ -48,7 +49,7 @@ class TestDeciding:
     def test_is_the_same_all_day_and_drawn_anew_on_the_next(self) -> None:
         group, shoppers = make_group(0.5, 0.5), [factories.make_shopper() for _number in range(40)]
         first = [variant_decide(group=group, shopper=shopper, now=NOW).coupon_id for shopper in shoppers]
-        variant_shares_publish(group=group, shares={}, policy=3)
+        variant_shares_publish(group=group, shares={}, by_segment={}, policy=3)
         again = [variant_decide(group=group, shopper=shopper, now=NOW) for shopper in shoppers]
         assert [decision.coupon_id for decision in again] == first
         assert Decision.objects.count() == 40
@@ -97,6 +98,50 @@ class TestDeciding:
         new = group.arms.get(share=None).coupon_id
         assert shares[new] == pytest.approx(1 / 3)
 
+    def test_draws_by_the_shares_of_the_shoppers_segment(self) -> None:
+        group = make_group(0.5, 0.5)
+        first, second = (arm.coupon_id for arm in group.arms.order_by("pk"))
+        variant_shares_publish(
+            group=group,
+            shares={first: 0.9, second: 0.1},
+            by_segment={"segment:loyal": {first: 0.0, second: 1.0}},
+            policy=3,
+        )
+        loyal, lapsed, nobody = (factories.make_shopper() for _number in range(3))
+        for shopper, name in ((loyal, "segment:loyal"), (lapsed, "segment:lapsed"), (nobody, "loyal")):
+            Tag.objects.create(shopper=shopper, name=name, source="segmentation", set_at=NOW - DAY)
+        made = [variant_decide(group=group, shopper=shopper, now=NOW) for shopper in (loyal, lapsed, nobody)]
+
+        assert (made[0].coupon_id, made[0].propensity, made[0].segment) == (second, 1, "segment:loyal")
+        assert [decision.segment for decision in made[1:]] == ["segment:lapsed", ""]
+        assert {decision.propensity for decision in made[1:]} <= {0.9, 0.1}
+
+    @pytest.mark.parametrize("fields", [{"expires_at": NOW}, {"source": "marketer"}])
+    def test_takes_only_what_the_segmentation_says_now(self, shopper: User, fields: dict[str, Any]) -> None:
+        Tag.objects.create(
+            **{"shopper": shopper, "name": "segment:loyal", "source": "segmentation", "set_at": NOW - DAY, **fields}
+        )
+
+        assert variant_decide(group=make_group(1.0), shopper=shopper, now=NOW).segment == ""
+
+    def test_published_anew_forgets_what_segments_had(self) -> None:
+        group = make_group(0.5, 0.5)
+        coupon_ids = list(group.arms.values_list("coupon_id", flat=True))
+        shares = dict.fromkeys(coupon_ids, 0.5)
+        variant_shares_publish(group=group, shares=shares, by_segment={"segment:loyal": shares}, policy=3)
+        variant_shares_publish(group=group, shares=shares, by_segment={}, policy=4)
+
+        assert not VariantShare.objects.exists()
+
+    def test_shows_marketers_what_each_segment_gets(self) -> None:
+        group = make_group(0.5, 0.5)
+        first, second = (arm.coupon_id for arm in group.arms.order_by("pk"))
+        shares = {first: 0.25, second: 0.75}
+        variant_shares_publish(group=group, shares={}, by_segment={"segment:loyal": shares}, policy=3)
+        VariantArm.objects.create(group=group, coupon=factories.make_coupon())
+
+        assert segment_shares(group) == {"loyal": [0.25, 0.75, None]}
+
     @pytest.mark.parametrize("broken", ["off", "ended", "empty"])
     def test_of_a_group_without_offers_is_refused(self, broken: str) -> None:
         group = make_group(*(() if broken == "empty" else (0.5, 0.5)), is_active=broken != "off")
@@ -132,7 +177,7 @@ class TestTheLog:
     def test_refuses_rewards_that_are_none(self, decision: Decision, reward: float) -> None:
         with pytest.raises(IntegrityError), transaction.atomic():
             DecisionReward.objects.create(
-                decision=decision, reward=reward, clicked=True, redeemed=False, measured_at=NOW
+                decision=decision, reward=reward, claimed=True, redeemed=False, measured_at=NOW
             )
 
 

@@ -17,7 +17,9 @@ from django.apps import apps
 from django.conf import settings
 from django_redis import get_redis_connection
 
+from analytics.enums import RequestKind
 from analytics.models import ModelPromotion, ModelVersion, Run, SegmentSnapshot
+from analytics.services.plan_requests import plan_request_create
 from campaigns.services.grants import grant_create, grant_start
 from config.celery import app, beat_schedule
 from config.kernel.clock import database_now
@@ -25,7 +27,15 @@ from config.kernel.lots import border_of
 from config.kernel.models import IdempotencyRecord, JobReport
 from coupons.enums import AudienceKind, Handout
 from coupons.gate import Gate
-from coupons.models import AffinityEdition, ClaimTicket, ReleaseBatch, ScopeEntry, StockPolicy, WaitingEntry
+from coupons.models import (
+    AffinityEdition,
+    AllocationEdition,
+    ClaimTicket,
+    ReleaseBatch,
+    ScopeEntry,
+    StockPolicy,
+    WaitingEntry,
+)
 from coupons.services.code_batches import code_batch_generate
 from coupons.services.gifts import gift_offer
 from coupons.services.lotteries import lottery_enter, lottery_seal
@@ -46,6 +56,7 @@ from tests.forms import IS_LONG
 from users.enums import TagSource
 from users.models import OneTimeCode, Tag, User
 from users.models.one_time_code import LASTS
+from users.services.views import PENDING, coupon_view_note
 
 # Tasks read the real clock; whatever is done here lies safely before it.
 HOUR = timedelta(hours=1)
@@ -183,6 +194,13 @@ def a_one_time_code_of_last_year() -> list[Any]:
     return []
 
 
+def a_look_at_a_coupon() -> list[Any]:
+    # What the pages of other tests have noted.
+    get_redis_connection("default").delete(PENDING)
+    coupon_view_note(shopper=factories.make_shopper(), coupon=factories.make_coupon().public_id, now=THEN)
+    return []
+
+
 def shoppers_with_habits() -> list[Any]:
     make_population(database_now())
     return []
@@ -246,15 +264,31 @@ def mailings_that_ended() -> list[Any]:
     return []
 
 
+def a_dry_run_that_was_asked_for() -> list[Any]:
+    make_population(database_now(), each=2)
+    plan = make_plan(database_now(), budget=30_00)
+    asked = plan_request_create(
+        plan=plan, kind=RequestKind.DRY_RUN, actor=factories.make_marketer(), now=database_now()
+    )
+    return [asked.pk]
+
+
+def some_dry_run() -> list[Any]:
+    a_dry_run_that_was_asked_for()
+    return []
+
+
 WORK = {
     "analytics.tasks.watch_fairness": Work(a_purchase_of_last_week),
     "analytics.tasks.run_allocations": Work(
         a_plan_for_shoppers_with_habits,
         (1, 1),
-        journal=(Run,),
+        journal=(Run, AllocationEdition),
         # The second night decides the same, in rows of its own.
-        renewed=("id", "until", "computed_at", "explanation", "last_run_id"),
+        renewed=("id", "edition_id", "until", "computed_at", "explanation", "last_run_id"),
     ),
+    "analytics.tasks.run_plan_request": Work(a_dry_run_that_was_asked_for, (1, 0)),
+    "analytics.tasks.run_plan_requests": Work(some_dry_run, (1, 0)),
     "analytics.tasks.run_recommendation": Work(
         shoppers_with_tastes,
         (None, None),
@@ -275,7 +309,15 @@ WORK = {
         (None, None),
         journal=(Run,),
         # By the second run a moment less of the day is left.
-        renewed=("made_at", "claims_ahead", "claims_a_day", "redemptions_a_week", "days_of_cover", "runs_out_at"),
+        renewed=(
+            "made_at",
+            "claims_ahead",
+            "claims_a_day",
+            "redemptions_a_week",
+            "uses_of_held",
+            "days_of_cover",
+            "runs_out_at",
+        ),
     ),
     "analytics.tasks.run_response": Work(
         mailings_that_ended,
@@ -312,6 +354,7 @@ WORK = {
     "coupons.tasks.run_code_batch": Work(a_batch_of_codes, (20, 0)),
     "coupons.tasks.run_code_batches": Work(some_batch_of_codes, (20, 0)),
     "users.tasks.forget_one_time_codes": Work(a_one_time_code_of_last_year),
+    "users.tasks.write_coupon_views": Work(a_look_at_a_coupon),
 }
 ON_SCHEDULE = {entry["task"] for entry in beat_schedule().values()}
 APPS = ("kernel", "users", "coupons", "campaigns", "analytics")

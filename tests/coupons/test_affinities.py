@@ -15,7 +15,7 @@ from coupons.enums import AffinityReason
 from coupons.models import Affinity, AffinityEdition, Coupon
 from coupons.selectors.showcase import showcase_coupons
 from coupons.services import affinities
-from coupons.services.affinities import AffinityDraft, affinities_replace
+from coupons.services.affinities import AffinityDraft, AffinityWhy, affinities_replace
 from tests import factories
 from tests.factories import NOW
 from users.models import User
@@ -25,15 +25,24 @@ pytestmark = pytest.mark.django_db
 YOGURT = {"name_en": "Yogurt", "name_zh": "酸奶"}
 
 
-def draft(coupon: Coupon, place: int, *, shopper: User | None = None, **fields: object) -> AffinityDraft:
-    fields.setdefault("reason", AffinityReason.POPULAR if shopper is None else AffinityReason.BOUGHT)
-    fields.setdefault("data", {} if shopper is None else YOGURT)
+def draft(
+    coupon: Coupon,
+    place: int,
+    *,
+    shopper: User | None = None,
+    reason: AffinityReason | None = None,
+    data: dict[str, str] | None = None,
+) -> AffinityDraft:
+    if reason is None:
+        reason = AffinityReason.POPULAR if shopper is None else AffinityReason.BOUGHT
+    if data is None:
+        data = {} if shopper is None else YOGURT
     return AffinityDraft(
         shopper_id=shopper.pk if shopper else None,
         coupon_id=coupon.pk,
         place=place,
         score=1 / place,
-        **fields,  # type: ignore[arg-type]
+        why=AffinityWhy(reason, data),
     )
 
 
@@ -123,6 +132,72 @@ class TestReplacing:
         affinities_replace(drafts=[], now=NOW)
         assert not Affinity.objects.exists()
         assert AffinityEdition.objects.count() == 1
+
+    def test_rows_hold_what_the_drafts_say(self, coupons: list[Coupon], shopper: User) -> None:
+        odd = {"name_en": "Tab\t, back\\slash and\nline", "name_zh": "酸奶"}
+        drafts = [
+            draft(coupons[0], 1, shopper=shopper, data=odd),
+            draft(coupons[1], 3, shopper=shopper, reason=AffinityReason.GOES_WITH),
+            draft(coupons[1], 1),
+        ]
+        affinities_replace(drafts=drafts, now=NOW)
+        fields = ("shopper_id", "coupon_id", "place", "score", "reason", "reason_data")
+        assert sorted(Affinity.objects.values_list(*fields), key=lambda row: (row[0] or 0, row[2])) == [
+            (None, coupons[1].pk, 1, 1.0, "popular", {}),
+            (shopper.pk, coupons[0].pk, 1, 1.0, "bought", odd),
+            (shopper.pk, coupons[1].pk, 3, 1 / 3, "goes_with", YOGURT),
+        ]
+
+    @pytest.mark.parametrize("chunk_rows", [1, 2, 5, 1000])
+    def test_all_that_a_killed_night_left_is_cleared_and_nothing_else(
+        self, coupons: list[Coupon], monkeypatch: pytest.MonkeyPatch, chunk_rows: int
+    ) -> None:
+        monkeypatch.setattr(affinities, "CHUNK_ROWS", chunk_rows)
+        shoppers = [factories.make_shopper() for _ in range(5)]
+        drafts = [draft(coupon, 1, shopper=shopper) for shopper in shoppers for coupon in coupons[:2]]
+        affinities_replace(drafts=[*drafts, draft(coupons[0], 1)], now=NOW)
+        _leave_behind(drafts)
+        _leave_behind([draft(coupons[0], 1)])
+        affinities._delete_hidden()
+        assert Affinity.objects.count() == len(drafts) + 1
+        assert AffinityEdition.objects.get().is_shown
+
+    @pytest.mark.skipif(connection.vendor != "postgresql", reason="other databases do not count what they read")
+    def test_clearing_reads_each_row_a_few_times_however_many_are_shown(
+        self, coupons: list[Coupon], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(affinities, "CHUNK_ROWS", 10)
+        shoppers = User.objects.bulk_create(User(username=f"many-{at}", joined_at=NOW) for at in range(100))
+        drafts = [draft(coupons[0], 1, shopper=shopper) for shopper in shoppers]
+        affinities_replace(drafts=drafts, now=NOW)
+        _leave_behind(drafts)
+        with connection.cursor() as cursor:
+            # As in a table of millions.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        before = _rows_read()
+        affinities._delete_hidden()
+        assert Affinity.objects.count() == len(drafts)
+        assert 0 < _rows_read() - before <= 5 * len(drafts)
+
+        # Control: by the primary key, every chunk passes all that is shown.
+        _leave_behind(drafts)
+        hidden = Affinity.objects.exclude(edition__is_shown=True).order_by("pk")
+        before = _rows_read()
+        while chunk := list(hidden.values_list("pk", flat=True)[:10]):
+            Affinity.objects.filter(pk__in=chunk).delete()
+        assert _rows_read() - before > 10 * len(drafts)
+
+
+def _leave_behind(drafts: list[AffinityDraft]) -> None:
+    affinities._write(AffinityEdition.objects.create(computed_at=NOW), drafts)
+
+
+def _rows_read() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'coupons_affinity'"
+        )
+        return int(cursor.fetchone()[0])
 
 
 class TestReason:

@@ -146,10 +146,10 @@ class TestEffort:
 
 @pytest.mark.django_db
 class TestTickets:
-    def ticket(self, remaining: int | None = 5, claimed: int = 0, **fields):
+    def ticket(self, remaining: int | None = 5, claimed: int = 0, not_for: str = "", **fields):
         coupon = factories.make_coupon(stock=fields.pop("stock", 10), **fields)
         coupon.remaining, coupon.claimed_by_shopper = remaining, claimed
-        coupon.is_waited_for_by_shopper = False
+        coupon.is_waited_for_by_shopper, coupon.not_for_shopper = False, not_for
         return coupon_ticket(coupon, now=NOW)
 
     @pytest.mark.parametrize(
@@ -161,6 +161,12 @@ class TestTickets:
             ("claimed", {"claimed": 1, "remaining": 0}),
             ("sold_out", {"remaining": 0}),
             ("code", {"handout": "code"}),
+            ("not_eligible", {"not_for": "not_selected"}),
+            ("not_eligible", {"not_for": "not_selected", "remaining": 0}),
+            ("not_eligible", {"not_for": "tag_needed", "handout": "code"}),
+            ("not_eligible", {"not_for": "tag_needed", "state": "scheduled"}),
+            ("claimed", {"not_for": "new_shoppers_only", "claimed": 1}),
+            ("ended", {"not_for": "not_selected", "state": "ended"}),
             ("scheduled", {"state": "scheduled"}),
             ("paused", {"state": "paused"}),
             ("ended", {"state": "ended"}),

@@ -94,6 +94,14 @@ def test_a_number_out_of_range_is_refused(monkeypatch, text: str) -> None:
         env.whole_number("ORDER_LOCK_MINUTES", default=30, minimum=1)
 
 
+def test_a_share_is_at_most_a_hundred(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROSS_MARGIN_PERCENT", "100")
+    assert env.whole_number("GROSS_MARGIN_PERCENT", default=30, maximum=100) == 100
+    monkeypatch.setenv("GROSS_MARGIN_PERCENT", "101")
+    with pytest.raises(ImproperlyConfigured, match="above 100"):
+        env.whole_number("GROSS_MARGIN_PERCENT", default=30, maximum=100)
+
+
 def test_an_unknown_word_is_refused(monkeypatch) -> None:
     monkeypatch.setenv("LOG_FORMAT", "xml")
     with pytest.raises(ImproperlyConfigured, match="LOG_FORMAT='xml' is none of console, json"):

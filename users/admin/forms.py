@@ -10,11 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.forms import UserChangeForm, UserCreationForm
 
 from config.kernel.clock import database_now
-from users.enums import TagSource
+from users.enums import SEGMENT_PREFIX, TagSource
 from users.models import Tag, User
-
-# Names that the nightly job sets and takes away.
-LEARNED_PREFIX = "segment:"
 
 
 class NewStaffForm(UserCreationForm):
@@ -68,7 +65,7 @@ class OwnTagForm(forms.ModelForm):
     def clean_name(self) -> str:
         """Keeps clear of the names that the nightly job manages."""
         name: str = self.cleaned_data["name"].strip()
-        if name.startswith(LEARNED_PREFIX):
+        if name.startswith(SEGMENT_PREFIX):
             raise forms.ValidationError(gettext("Tags that begin with segment: are set by the nightly job."))
         others = Tag.objects.filter(shopper_id=self.instance.shopper_id, name=name).exclude(source=TagSource.MARKETER)
         if others.exists():

@@ -8,15 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from config.kernel.clock import shop_date
 from config.kernel.locks import busy_when_locked
 from users.enums import BehaviourKind
 from users.errors import EventsRefused
-from users.models import BehaviourEvent, User
+from users.models import BehaviourEvent
 from users.selectors.shoppers import shopper_keys
 
 MAXIMUM_BATCH = 1_000
@@ -24,8 +22,6 @@ MAXIMUM_BATCH = 1_000
 FUTURE_TOLERANCE = timedelta(days=1)
 # Whose event ids those are that the platform makes itself.
 OWN_SENDER = "quan"
-# Longer than any day, so that one view of a day is one event.
-VIEW_REMEMBERED = int(timedelta(hours=26).total_seconds())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,27 +89,6 @@ def events_ingest(*, sender: str, events: Sequence[EventDraft], now: datetime) -
         # A second event of the batch under one id is a duplicate of the first.
         new.discard(event.event_id)
     return IngestResult(tuple(is_new))
-
-
-def coupon_view_note(*, shopper: User, coupon: UUID, now: datetime) -> None:
-    """Notes that a shopper looked at a coupon, once a shop day.
-
-    The cache remembers what was noted, so that looking again costs the database nothing. While it is away nothing is
-    noted: a little inexact is fine here, and a crowd before a drop must not become a crowd of writes.
-    """
-    day = shop_date(now)
-    event_id = f"view:{coupon.hex}:{shopper.pk}:{day:%y%m%d}"
-    if cache.add(event_id, True, timeout=VIEW_REMEMBERED):
-        event = BehaviourEvent(
-            sender=OWN_SENDER,
-            event_id=event_id,
-            shopper=shopper,
-            kind=BehaviourKind.VIEW,
-            coupon_public_id=coupon,
-            occurred_at=now,
-            received_at=now,
-        )
-        BehaviourEvent.objects.bulk_create([event], ignore_conflicts=True)
 
 
 def _refuse_wrong(events: Sequence[EventDraft], shoppers: dict[UUID | str, int], now: datetime) -> None:

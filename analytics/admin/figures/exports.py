@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, St
 from django.utils.translation import gettext as _
 
 from analytics.admin.figures.asked import Asked, read_asked
+from analytics.admin.figures.demand import demand_table
 from analytics.admin.figures.pages import figures_page
 from analytics.enums import Dimension, FairnessRate
 from analytics.errors import NeedsPostgreSQL
@@ -92,6 +93,8 @@ TABLES: dict[str, Callable[[Asked], Rows]] = {
     "funnel": funnel_steps,
     "expiry": expiry_table,
     "fairness": fairness_table,
+    # Of last night, whatever days are asked for.
+    "demand": lambda _asked: demand_table(),
 }
 
 

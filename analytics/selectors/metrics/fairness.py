@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import permutations
 
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
@@ -17,8 +19,8 @@ from users.models import Profile, Tag
 TENTHS = 10
 # Rates of smaller groups swing by chance.
 FEWEST_IN_GROUP = 30
-# Of many groups the highest and the lowest are picked: the usual 95 % would call chance a difference too often.
-ALARM_CONFIDENCE = 0.99
+# How likely at most a shop that treats all alike is to be alarmed by one look at all dimensions and rates.
+FALSE_ALARMS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,27 +134,33 @@ def groups(cut: Cut, dimension: Dimension) -> list[GroupRates]:
 
 
 def alarm_of(rates: list[GroupRates], dimension: Dimension, rate: FairnessRate) -> Alarm | None:
-    """Returns what is to be told of a dimension: the highest and the lowest rate, when they lie too far apart.
+    """Returns what is to be told of a dimension: the two groups that lie too far apart, of several such the furthest.
 
     Groups with fewer than 30 at the rate's base, and the shoppers of no known group, are not compared. A difference
-    that may be chance is no alarm.
+    that may be chance is no alarm; every pair is looked at, so that a small group between whose rate and another's
+    anything may be chance does not hide two large ones.
     """
     compared = [group for group in rates if group.name and group.parts(rate)[1] >= FEWEST_IN_GROUP]
-    if len(compared) < 2:
-        return None
+    confidence = alarm_confidence(len(compared))
+    found = [
+        Alarm(dimension, rate, lower.name, higher.name, ratio)
+        for lower, higher in permutations(compared, 2)
+        if (ratio := _ratio(lower, higher, rate)) * 100 < settings.FAIRNESS_LOWEST_RATIO_PERCENT
+        and (gap := share_difference(*higher.parts(rate), *lower.parts(rate), confidence=confidence)) is not None
+        and gap.low > 0
+    ]
+    return min(found, key=lambda alarm: alarm.ratio, default=None)
 
-    def size_of(group: GroupRates) -> float:
-        hits, count = group.parts(rate)
-        return hits / count
 
-    lowest, highest = min(compared, key=size_of), max(compared, key=size_of)
-    if not size_of(highest):
-        return None
-    ratio = size_of(lowest) / size_of(highest)
-    gap = share_difference(*highest.parts(rate), *lowest.parts(rate), confidence=ALARM_CONFIDENCE)
-    if 100 * ratio >= settings.FAIRNESS_LOWEST_RATIO_PERCENT or gap is None or gap.low <= 0:
-        return None
-    return Alarm(dimension, rate, lowest.name, highest.name, ratio)
+def _ratio(lower: GroupRates, higher: GroupRates, rate: FairnessRate) -> float:
+    (hits, count), (most, of_most) = lower.parts(rate), higher.parts(rate)
+    return hits * of_most / (count * most) if most else 1.0
+
+
+def alarm_confidence(groups_compared: int) -> float:
+    """Returns how sure a difference between two of so many groups must be to be told (Bonferroni's bound)."""
+    looks = len(Dimension) * len(FairnessRate) * max(1, math.comb(groups_compared, 2))
+    return 1 - FALSE_ALARMS / looks
 
 
 def _orders(cut: Cut) -> QuerySet:

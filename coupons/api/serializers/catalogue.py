@@ -84,6 +84,9 @@ class CouponSerializer(CouponSummarySerializer):
     limit_per_day = serializers.IntegerField(allow_null=True)
     remaining = serializers.IntegerField(allow_null=True, help_text="How many are left; null without a limit.")
     claimed_by_shopper = serializers.IntegerField(help_text="How many the shopper has claimed.")
+    not_eligible_reason = serializers.SerializerMethodField(
+        help_text="Why a claim of this shopper would be `not_eligible`; null if it would not."
+    )
     reason = serializers.SerializerMethodField(
         help_text="Why the shopper sees it, in words; null for a coupon that nothing recommends."
     )
@@ -92,6 +95,11 @@ class CouponSerializer(CouponSummarySerializer):
     def get_state(self, coupon: Coupon) -> str:
         now: datetime = self.context["now"]
         return coupon.state(now).value
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_not_eligible_reason(self, coupon: Coupon) -> str | None:
+        # Annotated by the selector.
+        return coupon.not_for_shopper or None  # type: ignore[attr-defined]
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_reason(self, coupon: Coupon) -> str | None:

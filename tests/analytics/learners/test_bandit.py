@@ -24,28 +24,28 @@ def arms_of(*pairs: tuple[float, float]) -> BetaArms:
 
 class TestRewards:
     def reward(self, **outcome: object) -> float:
-        given = {"clicked": False, "dwell_seconds": 0.0, "redeemed": False, "margin": 0.0, **outcome}
+        given = {"claimed": False, "dwell_seconds": 0.0, "redeemed": False, "margin": 0.0, **outcome}
         arrays = {name: np.array([value]) for name, value in given.items()}
         return float(rewards(**arrays, full_margin=50_00)[0])  # type: ignore[arg-type]
 
     def test_by_hand(self) -> None:
         assert self.reward() == 0
-        assert self.reward(clicked=True) == pytest.approx(0.05)
-        assert self.reward(clicked=True, dwell_seconds=30.0) == pytest.approx(0.075)
-        whole = self.reward(clicked=True, dwell_seconds=600.0, redeemed=True, margin=25_00.0)
+        assert self.reward(claimed=True) == pytest.approx(0.05)
+        assert self.reward(claimed=True, dwell_seconds=30.0) == pytest.approx(0.075)
+        whole = self.reward(claimed=True, dwell_seconds=600.0, redeemed=True, margin=25_00.0)
         assert whole == pytest.approx(0.05 + 0.05 + 0.3 + 0.3)
 
     def test_stay_between_0_and_1(self) -> None:
-        assert self.reward(clicked=True, dwell_seconds=1e9, redeemed=True, margin=1e12) == 1
+        assert self.reward(claimed=True, dwell_seconds=1e9, redeemed=True, margin=1e12) == 1
         assert self.reward(redeemed=True, margin=-1e12) == pytest.approx(0.3)
         # Money of an order without the coupon is not the coupon's.
         assert self.reward(margin=50_00.0) == 0
 
     def test_refuse_weights_that_are_none(self) -> None:
         with pytest.raises(ValueError, match="sum to 1"):
-            RewardWeights(click=0.5)
+            RewardWeights(claim=0.5)
         with pytest.raises(ValueError, match="positive"):
-            rewards(clicked=np.array([True]), dwell_seconds=np.zeros(1), redeemed=np.array([True]),
+            rewards(claimed=np.array([True]), dwell_seconds=np.zeros(1), redeemed=np.array([True]),
                     margin=np.zeros(1), full_margin=0)  # fmt: skip
 
 

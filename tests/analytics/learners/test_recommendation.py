@@ -199,5 +199,7 @@ class TestShortlist:
     def test_the_companion_is_what_speaks_most_for_it(self) -> None:
         weights = np.array([[0.0, 0.1], [0.3, 0.0], [0.0, 0.2]], dtype=np.float32)
         weights = np.pad(weights, ((0, 0), (0, 1)))
-        has = np.array([[True, False, True], [False, False, False]])
-        assert strongest_companion(has, weights, np.array([1, 1])).tolist() == [2, -1]
+        # The first shopper has types 0 and 2, the second one none.
+        owned, starts = np.array([0, 2]), np.array([0, 2, 2])
+        asked = strongest_companion(np.array([0, 1]), np.array([1, 1]), owned=owned, starts=starts, weights=weights)
+        assert asked.tolist() == [2, -1]

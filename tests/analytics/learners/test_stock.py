@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analytics.learners.stock import claims_ahead, plan_stock, redemptions_ahead, use_rates
+from analytics.learners.stock import (
+    claims_ahead,
+    days_until_spent,
+    leanings_of,
+    plan_stock,
+    redemptions_ahead,
+    use_rates,
+)
 
 MONDAY, SATURDAY = 0, 5
 
@@ -76,6 +83,28 @@ class TestRedemptionsAhead:
         assert rates[1].tolist() == [0.5, 0]
         assert rates[0, 0] == 0.5
 
+    def test_a_new_coupon_does_what_is_usual_and_its_holders_say_how_much_more(self) -> None:
+        nothing = np.zeros((3, 2))
+        rates = use_rates(nothing, nothing, usual=np.array([0.2, 0.1]), leanings=np.array([1.0, 0.5, 9.0]))
+
+        assert rates.tolist() == pytest.approx(np.array([[0.2, 0.1], [0.1, 0.05], [1.0, 0.9]]))
+
+    def test_what_came_of_claims_moves_ages_that_none_has_reached(self) -> None:
+        redeemed, at_risk = np.array([[40.0, 0], [0, 0]]), np.array([[100.0, 0], [100.0, 0]])
+        rates = use_rates(redeemed, at_risk, usual=np.array([0.2, 0.1]))
+
+        # 40 uses where 20 were due, and none: both held to what is usual by ten.
+        assert rates[:, 1].tolist() == pytest.approx([0.1 * 50 / 30, 0.1 * 10 / 30])
+
+    def test_leanings_are_distances_and_no_level(self) -> None:
+        scores, claims = np.array([0.3, 0.1, np.nan, 0.9]), np.array([10.0, 30.0, 5.0, 0.0])
+        leanings = leanings_of(scores, claims)
+
+        assert leanings.tolist() == pytest.approx([2.0, 2 / 3, 1.0, 1.0])
+        assert leanings_of(scores * 5, claims).tolist() == pytest.approx(leanings.tolist())
+        assert leanings_of(np.full(2, np.nan), np.ones(2)).tolist() == [1.0, 1.0]
+        assert leanings_of(np.zeros(2), np.ones(2)).tolist() == [1.0, 1.0]
+
     def test_by_hand(self) -> None:
         # Half is used on the day of the claim, of the rest a quarter on the day after, nothing later.
         rates = np.array([[0.5, 0.25, 0.0]])
@@ -89,6 +118,14 @@ class TestRedemptionsAhead:
         used = redemptions_ahead(np.full((1, 30), 10.0), np.full((1, 14), 5.0), rates)
 
         assert used.sum() <= 10 * 30 + 5 * 14
+
+
+class TestMoney:
+    @pytest.mark.parametrize(
+        ("left", "days"), [(0, 0.0), (-5, 0.0), (5, 0.5), (10, 1.0), (29.0, 1.95), (30, None), (31, None)]
+    )
+    def test_lasts_so_many_days(self, left: float, days: float | None) -> None:
+        assert days_until_spent(ahead=[10, 20, 0], left=left) == (None if days is None else pytest.approx(days))
 
 
 class TestPlans:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.core import mail
 from django.urls import reverse
@@ -12,6 +13,7 @@ from django.urls import reverse
 from analytics import tasks
 from analytics.enums import Dimension, FairnessRate
 from analytics.models import FairnessSnapshot
+from analytics.selectors.metrics import fairness
 from analytics.selectors.metrics.fairness import GroupRates, alarm_of, groups, spread
 from analytics.services.fairness import GINI, fairness_watch
 from campaigns.enums import MessageTopic
@@ -118,6 +120,41 @@ class TestAlarms:
     )
     def test_stay_silent(self, found: list[GroupRates]) -> None:
         assert self.alarm(found) is None
+
+    def test_a_small_group_does_not_hide_two_large_ones(self) -> None:
+        found = self.alarm(rates(("a", 2000, 1000), ("b", 2000, 600), ("tiny", 30, 8)))
+
+        assert found is not None
+        assert (found.lowest, found.highest) == ("b", "a")
+
+    def alarmed_shops(self, share: float) -> int:
+        """Of 200 shops that treat 24 regions, 8 ages and 6 segments of all sizes alike, how many one look alarms."""
+        random = np.random.default_rng(2026)
+        alarmed = 0
+        for _shop in range(200):
+            found = []
+            for dimension, many in zip(Dimension, (6, 24, 8), strict=True):
+                sizes = random.integers(60, 400, size=many)
+                claimers = random.binomial(sizes, share)
+                users = random.binomial(claimers, share)
+                shops = [
+                    GroupRates(str(number), *map(int, parts), 0)
+                    for number, parts in enumerate(zip(sizes, claimers, users, strict=True))
+                ]
+                found += [alarm_of(shops, dimension, rate) for rate in FairnessRate]
+            alarmed += any(found)
+        return alarmed
+
+    @pytest.mark.parametrize("share", [0.15, 0.4, 0.8])
+    def test_a_shop_that_treats_all_alike_is_hardly_ever_alarmed(self, share: float) -> None:
+        assert self.alarmed_shops(share) <= 3
+
+    def test_control_at_99_percent_a_pair_it_is_alarmed_nearly_every_night(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(fairness, "alarm_confidence", lambda _groups: 0.99)
+
+        assert self.alarmed_shops(0.4) > 150
 
 
 class TestTheWatch:

@@ -238,7 +238,7 @@ class TestIncrementalProfit:
         found = campaign_incremental_profit(campaign=campaign, until=JUNE.end)
 
         assert (found.treated.count, found.holdout.count) == (2, 2)
-        assert (found.treated.total, found.holdout.total) == (80_00, 20_00)
+        assert (found.treated.total, found.holdout.total) == (24_00, 6_00)
 
     def test_of_a_campaign_without_a_holdout_is_not_known(self, people: list[User]) -> None:
         found = campaign_incremental_profit(campaign=make_campaign(), until=JUNE.end)
