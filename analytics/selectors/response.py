@@ -194,7 +194,9 @@ WITH typed AS (
 SELECT line.shopper_id, typed.type, SUM(spend), COUNT(DISTINCT order_id) FROM analytics_response_line AS line
 JOIN analytics_response_audience AS audience ON audience.shopper_id = line.shopper_id
 JOIN typed ON typed.id = line.product_id
-WHERE at < %(as_of)s AND gone_at >= %(as_of)s AND typed.type = ANY(%(types)s) GROUP BY 1, 2
+WHERE line.shopper_id BETWEEN %(from_id)s AND %(to_id)s AND at < %(as_of)s AND gone_at >= %(as_of)s
+  AND typed.type = ANY(%(types)s)
+GROUP BY 1, 2
 """
 
 COUPONS = """
@@ -342,9 +344,13 @@ def _add_categories(
 
 def _add_types(facts: CampaignFacts, place: _Places, parameters: dict[str, Any]) -> None:
     """Adds what a shopper buys of the types of each coupon's products, weighted by how many of them are of a type."""
+    if not len(place.shoppers):
+        return
     cover = _read(TYPE_COVER, parameters)
     types = sorted({row[1] for row in cover})
-    spend = _read(TYPE_SPEND, {**parameters, "types": types})
+    # The range keeps the statement from reading past the audience, which is ascending.
+    whom = {"from_id": int(place.shoppers[0]), "to_id": int(place.shoppers[-1])}
+    spend = _read(TYPE_SPEND, {**parameters, **whom, "types": types})
     if not spend:
         return
     number = {name: index for index, name in enumerate(types)}
