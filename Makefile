@@ -48,7 +48,7 @@ lint: .venv/installed-dev ## check style, types, imports, templates, migrations 
 	$(TESTING) $(PYTHON) manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(PYTHON) manage.py check --deploy --fail-level WARNING
 
-bench: .venv/installed-dev ## measure claims, queues, grants, quotes and best combinations against baselines
+bench: .venv/installed-dev ## measure claims, queues, grants, quotes, best combinations and nights against baselines
 	@exec $(SERVERS) --name bench -- $(PYTHON) -m benchmarks $(ARGS)
 
 shell: .venv/installed-demo ## open a Django shell on the demo's data

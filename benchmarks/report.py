@@ -62,3 +62,9 @@ def write(page: Path, text: str, *, block: str = "measured") -> None:
     before, _, rest = page.read_text(encoding="utf-8").partition(begin)
     _, _, after = rest.partition(end)
     page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
+
+
+def block_of(page: Path, *, block: str) -> str:
+    """Returns the text between the two marks of a block of the page."""
+    _, _, rest = page.read_text(encoding="utf-8").partition(f"<!-- {block}: begin -->")
+    return rest.partition(f"<!-- {block}: end -->")[0].strip()

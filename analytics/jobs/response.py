@@ -12,6 +12,7 @@ import structlog
 from numpy.typing import NDArray
 
 from analytics.enums import Job, RunReason, RunState
+from analytics.jobs.drift import InputWatch
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.measuring import Stopwatch, peak_memory
 from analytics.learners.accuracy import auc, log_loss, log_losses
@@ -25,7 +26,7 @@ from analytics.learners.response import (
     TooFewAnswers,
     fit_response,
 )
-from analytics.learners.response_features import CampaignFacts, coupon_feature_names, coupon_features
+from analytics.learners.response_features import SHOPPER_COLUMNS, CampaignFacts, coupon_feature_names, coupon_features
 from analytics.learners.segmentation import FEWEST_SHOPPERS
 from analytics.learners.value import (
     captured_value,
@@ -52,6 +53,20 @@ CHUNK_PAIRS = 200_000
 MOST_PAIRS_LEARNED = 400_000
 # Of a shopper's coupons of one campaign only the best are kept.
 MOST_SCORES_A_SHOPPER = 50
+
+# Of these a drift of the shoppers who are scored is told; most others are counts of the same over another time.
+WATCHED_COLUMNS = (
+    "orders",
+    "spend",
+    "orders_quarter",
+    "recency",
+    "tenure",
+    "with_coupon",
+    "received",
+    "since_received",
+    "used",
+    "since_used",
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -148,14 +163,18 @@ def _kept(reigning: Learned, outcome: str, **metrics: Any) -> Choice:
 
 def _challenge(run: Run, ended: Sequence[Offering], reigning: Learned | None, watch: Stopwatch) -> Choice:
     """Teaches a challenger and judges it on the newest campaign that has answers enough to tell two models apart."""
-    lessons = {offering.campaign_id: _lesson(offering, _facts_of_ended(offering, run.seed)) for offering in ended}
-    judges = [offering for offering in ended if lessons[offering.campaign_id].answers.sum() >= FEWEST_ANSWERS]
-    newest = max(judges, key=_order_of_ends, default=None)
-    if newest is None:
+    lessons: dict[int, Lesson] = {}
+    newest, newest_facts = None, None
+    for offering in ended:
+        facts = _facts_of_ended(offering, run.seed)
+        lesson = lessons[offering.campaign_id] = _lesson(offering, facts)
+        is_newer = newest is None or _order_of_ends(offering) > _order_of_ends(newest)
+        if is_newer and lesson.answers.sum() >= FEWEST_ANSWERS:
+            newest, newest_facts = offering, facts
+    if newest is None or newest_facts is None:
         raise TooFewAnswers(sum(int(lesson.answers.sum()) for lesson in lessons.values()))
     if reigning is not None and newest.campaign_id in reigning.description["campaigns"]:
         return _kept(reigning, "nothing new has answers enough to judge by")
-    newest_facts = _facts_of_ended(newest, run.seed)
     names = coupon_feature_names()
     before = [lessons[offering.campaign_id] for offering in ended if offering.ends_at <= newest.starts_at]
     challenger, _ = fit_response(before, names=names, settings=COUPON_SETTINGS, seed=run.seed)
@@ -218,7 +237,7 @@ def _facts_of_ended(offering: Offering, seed: int) -> CampaignFacts:
     most = max(1, MOST_PAIRS_LEARNED // len(offering.coupon_ids))
     if len(recipients) > most:
         drawn = np.random.default_rng([seed, offering.campaign_id]).choice(len(recipients), most, replace=False)
-        recipients = [recipients[place] for place in np.sort(drawn).tolist()]
+        recipients = recipients[np.sort(drawn)]
     return campaign_facts(offering=offering, shopper_ids=recipients, with_answers=True)
 
 
@@ -290,18 +309,20 @@ def _score(run: Run, choice: Choice, coming: Sequence[Offering], watch: Stopwatc
     """Writes scores of every open campaign for its audience, and takes away those that were not renewed."""
     now = watch.started_at
     written, expected = 0, {}
+    inputs = InputWatch(run, SHOPPER_COLUMNS, watched=WATCHED_COLUMNS)
     for offering in coming:
         total = 0.0
         rows = max(1, CHUNK_PAIRS // len(offering.coupon_ids))
         for shopper_ids in audience_chunks(offering=offering, now=now, chunk_rows=rows):
             facts = campaign_facts(offering=offering, shopper_ids=shopper_ids, with_answers=False)
+            inputs.look(facts.shoppers)
             probability, transparent, face = _values(choice.model, offering, facts, run, now)
             value = expected_value(probability, face) if choice.uses_expected_value else transparent
             written += coupon_scores_write(drafts=_drafts(facts, probability, value), now=now)
             total += float(probability.sum())
         expected[offering.key] = round(total, 1)
     dropped = coupon_scores_drop_older(than=now)
-    return {"scores": written, "dropped": dropped, "expected_redemptions": expected}
+    return {"scores": written, "dropped": dropped, "expected_redemptions": expected, **inputs.metrics()}
 
 
 def _drafts(facts: CampaignFacts, probability: NDArray[np.float64], value: NDArray[np.float64]) -> list[ScoreDraft]:

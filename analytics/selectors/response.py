@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.db import connection
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from analytics.learners.response_features import (
@@ -30,6 +31,7 @@ from campaigns.models import Campaign, CampaignCoupon, CampaignRecipient
 DECIDED_BEFORE = timedelta(days=1)
 # Shoppers who are looked at together, however many a campaign addresses.
 MOST_SHOPPERS = 5_000
+FETCHED_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,15 @@ def offerings(campaigns: Iterable[Campaign], *, known_until: datetime | None = N
     ]
 
 
-def recipients_of(offering: Offering) -> list[int]:
-    """Returns whom an ended campaign addressed, by id."""
+def recipients_of(offering: Offering) -> NDArray[np.int64]:
+    """Returns whom an ended campaign addressed, by id, ascending."""
     recipients = CampaignRecipient.objects.filter(campaign_id=offering.campaign_id, shopper__is_staff=False)
-    return sorted(recipients.values_list("shopper_id", flat=True))
+    ids = recipients.order_by().values_list("shopper_id", flat=True)
+    found: NDArray[np.int64] = np.sort(np.fromiter(ids.iterator(FETCHED_ROWS), dtype=np.int64))
+    return found
 
 
+# The audience in a table says who; the range around it keeps every statement from reading past it, or up to it.
 SHOPPERS = """
 WITH orders AS (
     SELECT orders.shopper_id, orders.redeemed_at AS at, orders.payable, orders.discount,
@@ -82,19 +87,20 @@ WITH orders AS (
            EXTRACT(ISODOW FROM orders.redeemed_at AT TIME ZONE %(zone)s) AS weekday
     FROM coupons_order AS orders
     JOIN analytics_response_audience AS audience ON audience.shopper_id = orders.shopper_id
-    WHERE orders.redeemed_at < %(as_of)s AND NOT (orders.state = 'refunded' AND orders.closed_at < %(as_of)s)
+    WHERE orders.shopper_id BETWEEN %(first)s AND %(last)s
+      AND orders.redeemed_at < %(as_of)s AND NOT (orders.state = 'refunded' AND orders.closed_at < %(as_of)s)
 ), habit AS (
-    SELECT shopper_id, COUNT(*) AS orders, SUM(payable) AS spend,
+    SELECT shopper_id, COUNT(*) AS orders, CAST(SUM(payable) AS double precision) AS spend,
            COUNT(*) FILTER (WHERE at >= %(month)s) AS orders_month,
-           COALESCE(SUM(payable) FILTER (WHERE at >= %(month)s), 0) AS spend_month,
+           CAST(SUM(payable) FILTER (WHERE at >= %(month)s) AS double precision) AS spend_month,
            COUNT(*) FILTER (WHERE at >= %(quarter)s) AS orders_quarter,
-           COALESCE(SUM(payable) FILTER (WHERE at >= %(quarter)s), 0) AS spend_quarter,
-           EXTRACT(EPOCH FROM %(as_of)s - MAX(at)) / 86400 AS recency,
-           EXTRACT(EPOCH FROM %(as_of)s - MIN(at)) / 86400 AS tenure,
+           CAST(SUM(payable) FILTER (WHERE at >= %(quarter)s) AS double precision) AS spend_quarter,
+           CAST(EXTRACT(EPOCH FROM %(as_of)s - MAX(at)) / 86400 AS double precision) AS recency,
+           CAST(EXTRACT(EPOCH FROM %(as_of)s - MIN(at)) / 86400 AS double precision) AS tenure,
            COUNT(DISTINCT date_trunc('week', at)) AS weeks,
            COUNT(*) FILTER (WHERE discount > 0) AS with_coupon,
            COUNT(*) FILTER (WHERE discount > 0 AND at >= %(quarter)s) AS with_coupon_quarter,
-           SUM(discount) AS discount,
+           CAST(SUM(discount) AS double precision) AS discount,
            COUNT(*) FILTER (WHERE hour >= 17) AS evening,
            COUNT(*) FILTER (WHERE weekday >= 6) AS weekend
     FROM orders GROUP BY shopper_id
@@ -102,28 +108,30 @@ WITH orders AS (
     SELECT line.shopper_id, COUNT(DISTINCT product_id) AS products, COUNT(DISTINCT category_id) AS categories
     FROM analytics_response_line AS line
     JOIN analytics_response_audience AS audience ON audience.shopper_id = line.shopper_id
-    WHERE at < %(as_of)s AND gone_at >= %(as_of)s GROUP BY line.shopper_id
+    WHERE line.shopper_id BETWEEN %(first)s AND %(last)s AND at < %(as_of)s AND gone_at >= %(as_of)s
+    GROUP BY line.shopper_id
 ), received AS (
-    SELECT recipient.shopper_id, COUNT(*) AS campaigns, SUM(size.coupons) AS coupons,
-           EXTRACT(EPOCH FROM %(as_of)s - MAX(addressed_at)) / 86400 AS since,
+    SELECT recipient.shopper_id, COUNT(*) AS campaigns, CAST(SUM(size.coupons) AS double precision) AS coupons,
+           CAST(EXTRACT(EPOCH FROM %(as_of)s - MAX(addressed_at)) / 86400 AS double precision) AS since,
            COUNT(*) FILTER (WHERE EXISTS (
                SELECT 1 FROM analytics_response_used AS used
                JOIN campaigns_campaigncoupon AS link ON link.coupon_id = used.coupon_id
                WHERE used.shopper_id = recipient.shopper_id AND link.campaign_id = recipient.campaign_id
-                 AND used.at < %(as_of)s)) AS answered
+                 AND used.shopper_id BETWEEN %(first)s AND %(last)s AND used.at < %(as_of)s)) AS answered
     FROM campaigns_campaignrecipient AS recipient
     JOIN analytics_response_audience AS audience ON audience.shopper_id = recipient.shopper_id
     JOIN (SELECT campaign_id, COUNT(*) AS coupons FROM campaigns_campaigncoupon GROUP BY 1) AS size
       ON size.campaign_id = recipient.campaign_id
-    WHERE addressed_at < %(as_of)s AND recipient.campaign_id <> %(campaign)s
+    WHERE recipient.shopper_id BETWEEN %(first)s AND %(last)s AND addressed_at < %(as_of)s
+      AND recipient.campaign_id <> %(campaign)s
     GROUP BY recipient.shopper_id
 ), used AS (
     SELECT used.shopper_id, COUNT(*) AS coupons,
            COUNT(*) FILTER (WHERE at >= %(quarter)s) AS coupons_quarter,
-           EXTRACT(EPOCH FROM %(as_of)s - MAX(at)) / 86400 AS since
+           CAST(EXTRACT(EPOCH FROM %(as_of)s - MAX(at)) / 86400 AS double precision) AS since
     FROM analytics_response_used AS used
     JOIN analytics_response_audience AS audience ON audience.shopper_id = used.shopper_id
-    WHERE at < %(as_of)s GROUP BY used.shopper_id
+    WHERE used.shopper_id BETWEEN %(first)s AND %(last)s AND at < %(as_of)s GROUP BY used.shopper_id
 )
 SELECT audience.shopper_id,
        COALESCE(habit.orders, 0), COALESCE(habit.spend, 0), COALESCE(habit.orders_month, 0),
@@ -148,12 +156,14 @@ PAIRS = """
 SELECT line.shopper_id, scope.coupon_id, SUM(spend), COALESCE(SUM(spend) FILTER (WHERE at >= %(quarter)s), 0),
        COUNT(DISTINCT order_id), COUNT(DISTINCT order_id) FILTER (WHERE at >= %(quarter)s),
        COUNT(DISTINCT order_id) FILTER (WHERE at >= %(month)s),
-       COUNT(DISTINCT line.product_id), EXTRACT(EPOCH FROM %(as_of)s - MAX(at)) / 86400,
+       COUNT(DISTINCT line.product_id),
+       CAST(EXTRACT(EPOCH FROM %(as_of)s - MAX(at)) / 86400 AS double precision),
        COUNT(DISTINCT order_id) FILTER (WHERE is_with_coupon)
 FROM analytics_response_line AS line
 JOIN analytics_response_audience AS audience ON audience.shopper_id = line.shopper_id
 JOIN analytics_response_scope AS scope ON scope.product_id = line.product_id
-WHERE scope.coupon_id = ANY(%(coupons)s) AND at < %(as_of)s AND gone_at >= %(as_of)s
+WHERE scope.coupon_id = ANY(%(coupons)s) AND line.shopper_id BETWEEN %(first)s AND %(last)s
+  AND at < %(as_of)s AND gone_at >= %(as_of)s
 GROUP BY line.shopper_id, scope.coupon_id
 """
 
@@ -163,7 +173,7 @@ SELECT used.shopper_id, kin.coupon_id, SUM(kin.overlap)
 FROM analytics_response_kin AS kin
 JOIN analytics_response_used AS used ON used.coupon_id = kin.kin_id
 JOIN analytics_response_audience AS audience ON audience.shopper_id = used.shopper_id
-WHERE kin.coupon_id = ANY(%(coupons)s) AND used.at < %(as_of)s
+WHERE kin.coupon_id = ANY(%(coupons)s) AND used.shopper_id BETWEEN %(first)s AND %(last)s AND used.at < %(as_of)s
 GROUP BY used.shopper_id, kin.coupon_id
 """
 
@@ -171,7 +181,8 @@ CATEGORY_SPEND = """
 SELECT line.shopper_id, line.category_id, SUM(spend), COALESCE(SUM(spend) FILTER (WHERE at >= %(quarter)s), 0),
        COUNT(*) FILTER (WHERE is_with_coupon) FROM analytics_response_line AS line
 JOIN analytics_response_audience AS audience ON audience.shopper_id = line.shopper_id
-WHERE at < %(as_of)s AND gone_at >= %(as_of)s GROUP BY line.shopper_id, line.category_id
+WHERE line.shopper_id BETWEEN %(first)s AND %(last)s AND at < %(as_of)s AND gone_at >= %(as_of)s
+GROUP BY line.shopper_id, line.category_id
 """
 
 CATEGORY_COVER = """
@@ -194,7 +205,7 @@ WITH typed AS (
 SELECT line.shopper_id, typed.type, SUM(spend), COUNT(DISTINCT order_id) FROM analytics_response_line AS line
 JOIN analytics_response_audience AS audience ON audience.shopper_id = line.shopper_id
 JOIN typed ON typed.id = line.product_id
-WHERE line.shopper_id BETWEEN %(from_id)s AND %(to_id)s AND at < %(as_of)s AND gone_at >= %(as_of)s
+WHERE line.shopper_id BETWEEN %(first)s AND %(last)s AND at < %(as_of)s AND gone_at >= %(as_of)s
   AND typed.type = ANY(%(types)s)
 GROUP BY 1, 2
 """
@@ -203,16 +214,19 @@ COUPONS = """
 WITH size AS (
     SELECT coupon_id, COUNT(*) AS products FROM analytics_response_scope
     WHERE coupon_id = ANY(%(coupons)s) GROUP BY coupon_id
-), recent AS (
-    SELECT shopper_id, product_id, COUNT(*) AS lines, SUM(spend) AS spend FROM analytics_response_line
-    WHERE at < %(as_of)s AND at >= %(quarter)s AND gone_at >= %(as_of)s GROUP BY shopper_id, product_id
-), covered AS (
-    SELECT scope.coupon_id, COUNT(DISTINCT recent.shopper_id) AS buyers, SUM(recent.spend) / SUM(recent.lines) AS price
+), recent AS NOT MATERIALIZED (
+    SELECT shopper_id, product_id, spend FROM analytics_response_line
+    WHERE at < %(as_of)s AND at >= %(quarter)s AND gone_at >= %(as_of)s
+), buyer AS (
+    -- Shoppers before coupons: to count different ones of each coupon at once would sort all lines.
+    SELECT scope.coupon_id, COUNT(*) AS lines, SUM(recent.spend) AS spend
     FROM analytics_response_scope AS scope JOIN recent ON recent.product_id = scope.product_id
-    WHERE scope.coupon_id = ANY(%(coupons)s) GROUP BY scope.coupon_id
+    WHERE scope.coupon_id = ANY(%(coupons)s) GROUP BY scope.coupon_id, recent.shopper_id
+), covered AS (
+    SELECT coupon_id, COUNT(*) AS buyers, SUM(spend) / SUM(lines) AS price FROM buyer GROUP BY coupon_id
 )
 SELECT coupon.id, COALESCE(size.products, 0), COALESCE(covered.buyers, 0),
-       (SELECT COUNT(DISTINCT shopper_id) FROM recent), COALESCE(covered.price, 0)
+       (SELECT COUNT(*) FROM (SELECT DISTINCT shopper_id FROM recent) AS everybody), COALESCE(covered.price, 0)
 FROM coupons_coupon AS coupon
 LEFT JOIN size ON size.coupon_id = coupon.id
 LEFT JOIN covered ON covered.coupon_id = coupon.id
@@ -222,11 +236,14 @@ WHERE coupon.id = ANY(%(coupons)s)
 ANSWERS = """
 SELECT DISTINCT used.shopper_id, used.coupon_id FROM analytics_response_used AS used
 JOIN analytics_response_audience AS audience ON audience.shopper_id = used.shopper_id
-WHERE used.coupon_id = ANY(%(coupons)s) AND at >= %(starts)s AND at < %(ends)s
+WHERE used.coupon_id = ANY(%(coupons)s) AND used.shopper_id BETWEEN %(first)s AND %(last)s
+  AND at >= %(starts)s AND at < %(ends)s
 """
 
 
-def campaign_facts(*, offering: Offering, shopper_ids: Sequence[int], with_answers: bool) -> CampaignFacts:
+def campaign_facts(
+    *, offering: Offering, shopper_ids: Sequence[int] | NDArray[np.int64], with_answers: bool
+) -> CampaignFacts:
     """Returns what was known of some shoppers the day before a campaign; call it inside `response_facts`.
 
     Args:
@@ -244,7 +261,7 @@ def campaign_facts(*, offering: Offering, shopper_ids: Sequence[int], with_answe
     }
     of_coupons = {row[0]: row[1:] for row in _read(COUPONS, parameters)}
     # In few at a time: what each spent on each shelf is laid out in full while they are counted.
-    ordered = sorted(set(shopper_ids))
+    ordered = np.unique(np.asarray(shopper_ids, dtype=np.int64)).tolist()
     parts = [
         _facts_of(offering, ordered[first : first + MOST_SHOPPERS], parameters, of_coupons, with_answers)
         for first in range(0, max(len(ordered), 1), MOST_SHOPPERS)
@@ -270,6 +287,7 @@ def _facts_of(
     of_coupons: dict[int, tuple[Any, ...]],
     with_answers: bool,
 ) -> CampaignFacts:
+    parameters = {**parameters, "first": min(shopper_ids, default=0), "last": max(shopper_ids, default=0)}
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE analytics_response_audience")
         cursor.execute(
@@ -344,13 +362,9 @@ def _add_categories(
 
 def _add_types(facts: CampaignFacts, place: _Places, parameters: dict[str, Any]) -> None:
     """Adds what a shopper buys of the types of each coupon's products, weighted by how many of them are of a type."""
-    if not len(place.shoppers):
-        return
     cover = _read(TYPE_COVER, parameters)
     types = sorted({row[1] for row in cover})
-    # The range keeps the statement from reading past the audience, which is ascending.
-    whom = {"from_id": int(place.shoppers[0]), "to_id": int(place.shoppers[-1])}
-    spend = _read(TYPE_SPEND, {**parameters, **whom, "types": types})
+    spend = _read(TYPE_SPEND, {**parameters, "types": types})
     if not spend:
         return
     number = {name: index for index, name in enumerate(types)}

@@ -100,6 +100,7 @@ SELECT coupon_id, kin_id, overlap FROM overlap WHERE overlap >= %(smallest)s
 
 INDEXES = (
     "CREATE INDEX ON analytics_response_line (shopper_id)",
+    "CREATE INDEX ON analytics_response_used (shopper_id)",
     "CREATE INDEX ON analytics_response_scope (product_id)",
     "CREATE INDEX ON analytics_response_scope (coupon_id)",
     "CREATE INDEX ON analytics_response_kin (coupon_id)",

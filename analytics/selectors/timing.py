@@ -43,32 +43,38 @@ SELECT percentile_cont(%(percentile)s) WITHIN GROUP (ORDER BY week) FROM (
 
 HOURS_OF = """
 SELECT shopper_id, EXTRACT(HOUR FROM occurred_at AT TIME ZONE %(zone)s)::int, COUNT(*) FROM users_behaviourevent
-WHERE shopper_id = ANY(%(shoppers)s) AND occurred_at >= %(habit)s AND occurred_at < %(as_of)s GROUP BY 1, 2
+WHERE shopper_id BETWEEN %(first)s AND %(last)s AND occurred_at >= %(habit)s AND occurred_at < %(as_of)s GROUP BY 1, 2
 """
 
 DAYS_OF = """
-SELECT shopper_id, FLOOR(EXTRACT(EPOCH FROM %(as_of)s - occurred_at) / 86400)::int, SUM({weight})
+SELECT shopper_id, LEAST(FLOOR(EXTRACT(EPOCH FROM %(as_of)s - occurred_at) / 86400)::int, %(oldest)s),
+       SUM({weight})::double precision
 FROM users_behaviourevent
-WHERE shopper_id = ANY(%(shoppers)s) AND occurred_at > %(eight_days)s AND occurred_at < %(as_of)s GROUP BY 1, 2
+WHERE shopper_id BETWEEN %(first)s AND %(last)s AND occurred_at > %(eight_days)s AND occurred_at < %(as_of)s
+GROUP BY 1, 2
 """
 
+# By shopper or by everybody, and by the channel's place among `CHANNELS`.
 ANSWERS = """
-SELECT message.shopper_id, message.channel, COUNT(*), COUNT(*) FILTER (WHERE EXISTS (
+SELECT {by}, COUNT(*), COUNT(*) FILTER (WHERE EXISTS (
     SELECT 1 FROM coupons_redemption AS used
     WHERE used.claim_id = (message.data->>'claim')::bigint AND used.redeemed_at >= message.sent_at
       AND used.redeemed_at < message.sent_at + %(within)s AND used.redeemed_at < %(as_of)s)),
     COUNT(*) FILTER (WHERE message.sent_at >= %(week)s)
 FROM campaigns_message AS message
 WHERE message.state = %(sent)s AND message.sent_at >= %(remembered)s AND message.sent_at < %(as_of)s
-  AND message.data ? 'claim' {whose}
-GROUP BY 1, 2
+  AND message.data ? 'claim' AND message.channel = ANY(%(channels)s) {whose}
+GROUP BY {by}
 """
+
+PLACE = "array_position(%(channels)s, message.channel::text) - 1"
+WHOSE = "AND message.shopper_id BETWEEN %(first)s AND %(last)s"
 
 IN_LIVE_CAMPAIGN = """
 SELECT DISTINCT score.shopper_id FROM campaigns_couponscore AS score
 JOIN campaigns_campaigncoupon AS link ON link.coupon_id = score.coupon_id
 JOIN campaigns_campaign AS campaign ON campaign.id = link.campaign_id
-WHERE score.shopper_id = ANY(%(shoppers)s) AND campaign.status = %(published)s
+WHERE score.shopper_id BETWEEN %(first)s AND %(last)s AND campaign.status = %(published)s
   AND campaign.starts_at <= %(now)s AND campaign.ends_at > %(now)s
 """
 
@@ -109,10 +115,8 @@ def population(*, as_of: datetime) -> Population:
         hours[hour] = count
     ((reference,),) = _read(REFERENCE.format(weight=WEIGHT), parameters)
     sent, answered = np.zeros(len(CHANNELS)), np.zeros(len(CHANNELS))
-    for _, channel, count, answers, _ in _read(ANSWERS.format(whose=""), parameters):
-        if channel in CHANNELS:
-            sent[CHANNELS.index(channel)] += count
-            answered[CHANNELS.index(channel)] += answers
+    for place, count, answers, _ in _read(ANSWERS.format(by=PLACE, whose=""), parameters):
+        sent[place], answered[place] = count, answers
     return Population(hours=hours, reference=float(reference or 0), channel_rates=(answered + 1) / (sent + 20))
 
 
@@ -122,49 +126,61 @@ def timing_chunks(*, as_of: datetime, now: datetime, chunk_rows: int) -> Iterato
     Args:
         now: at which campaigns run.
     """
-    active = User.objects.shoppers().filter(
-        is_active=True, behaviour_events__occurred_at__gte=as_of - HABIT_LASTS, behaviour_events__occurred_at__lt=as_of
-    )
+    # By the table's own order, with whoever was silent: to ask for the others alone would join all events each time.
+    everybody = User.objects.shoppers().filter(is_active=True).order_by("pk")
     last = 0
-    while rows := list(
-        active.filter(pk__gt=last)
-        .order_by("pk")
-        .distinct()
-        .values_list("pk", "wants_reminders", "email_index")[:chunk_rows]
-    ):
-        yield _facts([row[0] for row in rows], [bool(row[1] and row[2]) for row in rows], as_of, now)
+    while rows := list(everybody.filter(pk__gt=last).values_list("pk", "wants_reminders", "email_index")[:chunk_rows]):
         last = rows[-1][0]
+        facts = _facts([row[0] for row in rows], [bool(row[1] and row[2]) for row in rows], as_of, now)
+        if len(facts.shopper_ids):
+            yield facts
 
 
 def _facts(shopper_ids: Sequence[int], has_email: Sequence[bool], as_of: datetime, now: datetime) -> TimingFacts:
-    shoppers = np.array(shopper_ids, dtype=np.int64)
-    count = len(shoppers)
+    """Returns those of some shoppers who did anything; the ids are in order, with none between them left out."""
     parameters = {
         **_parameters(as_of),
-        "shoppers": list(shopper_ids),
+        "first": shopper_ids[0],
+        "last": shopper_ids[-1],
         "published": CampaignStatus.PUBLISHED.value,
         "now": now,
     }
-    facts = TimingFacts(
+    habits = _columns(_read(HOURS_OF, parameters), 3)
+    everybody = np.array(shopper_ids, dtype=np.int64)
+    is_active = np.isin(everybody, habits[0])
+    shoppers = everybody[is_active]
+    answers = _read(ANSWERS.format(by=f"message.shopper_id, {PLACE}", whose=WHOSE), parameters)
+    hours = _spread(shoppers, HOURS, habits[:2], habits[2:])
+    days = _columns(_read(DAYS_OF.format(weight=WEIGHT), parameters), 3)
+    messages = _columns(answers, 5)
+    sent, answered, sent_lately = _spread(shoppers, len(CHANNELS), messages[:2], messages[2:])
+    return TimingFacts(
         shopper_ids=shoppers,
-        hours=np.zeros((count, HOURS)),
-        days=np.zeros((count, TRIGGER_DAYS + 1)),
-        sent=np.zeros((count, len(CHANNELS))),
-        answered=np.zeros((count, len(CHANNELS))),
-        sent_lately=np.zeros((count, len(CHANNELS))),
-        has_email=np.array(has_email, dtype=np.bool_),
-        in_live_campaign=np.isin(shoppers, [row[0] for row in _read(IN_LIVE_CAMPAIGN, parameters)]),
+        hours=hours[0],
+        days=_spread(shoppers, TRIGGER_DAYS + 1, days[:2], days[2:])[0],
+        sent=sent,
+        answered=answered,
+        sent_lately=sent_lately,
+        has_email=np.array(has_email, dtype=np.bool_)[is_active],
+        in_live_campaign=np.isin(shoppers, _columns(_read(IN_LIVE_CAMPAIGN, parameters), 1)[0]),
     )
-    for shopper, hour, events in _read(HOURS_OF, parameters):
-        facts.hours[np.searchsorted(shoppers, shopper), hour] = events
-    for shopper, day, weight in _read(DAYS_OF.format(weight=WEIGHT), parameters):
-        facts.days[np.searchsorted(shoppers, shopper), min(day, TRIGGER_DAYS)] += float(weight)
-    whose = "AND message.shopper_id = ANY(%(shoppers)s)"
-    for shopper, channel, sent, answered, lately in _read(ANSWERS.format(whose=whose), parameters):
-        if channel in CHANNELS:
-            at = np.searchsorted(shoppers, shopper), CHANNELS.index(channel)
-            facts.sent[at], facts.answered[at], facts.sent_lately[at] = sent, answered, lately
-    return facts
+
+
+def _columns(rows: list[tuple[Any, ...]], count: int) -> Matrix:
+    return np.array(rows, dtype=np.float64).reshape(len(rows), count).T
+
+
+def _spread(shoppers: NDArray[np.int64], width: int, places: Matrix, figures: Matrix) -> list[Matrix]:
+    """Lays figures out by shopper and place, a matrix for each; those of other shoppers are left out."""
+    at = np.searchsorted(shoppers, places[0])
+    known = at < len(shoppers)
+    known[known] = shoppers[at[known]] == places[0][known]
+    spread = []
+    for figure in figures:
+        matrix = np.zeros((len(shoppers), width))
+        matrix[at[known], places[1][known].astype(np.int64)] = figure[known]
+        spread.append(matrix)
+    return spread
 
 
 def _parameters(as_of: datetime) -> dict[str, Any]:
@@ -177,6 +193,8 @@ def _parameters(as_of: datetime) -> dict[str, Any]:
         "remembered": as_of - MESSAGES_COUNT_FOR,
         "within": ANSWER_WITHIN,
         "sent": MessageState.SENT.value,
+        "channels": [channel.value for channel in CHANNELS],
+        "oldest": TRIGGER_DAYS,
         "percentile": REFERENCE_PERCENTILE,
     }
 

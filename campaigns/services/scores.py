@@ -11,9 +11,11 @@ from django.db import transaction
 
 from campaigns.enums import MessageChannel
 from campaigns.models import ContactPlan, CouponScore
+from config.kernel.bulk import Shared, renew_rows
 from config.kernel.locks import busy_when_locked
 
-BATCH_ROWS = 2000
+SCORE_FIELDS = ("shopper_id", "coupon_id", "probability", "value", "computed_at")
+PLAN_FIELDS = ("shopper_id", "hour", "channel", "trigger_score", "is_triggered", "reasons", "computed_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +46,10 @@ def coupon_scores_write(*, drafts: Iterable[ScoreDraft], now: datetime) -> int:
     The same scores at the same moment leave the same rows. Rows go in the order of shopper and coupon, so that two
     runs at once queue up rather than lock each other out.
     """
-    rows = [
-        CouponScore(
-            shopper_id=draft.shopper_id,
-            coupon_id=draft.coupon_id,
-            probability=draft.probability,
-            value=draft.value,
-            computed_at=now,
-        )
-        for draft in sorted(drafts, key=lambda draft: (draft.shopper_id, draft.coupon_id))
-    ]
+    computed_at = Shared(now)
+    rows = ((draft.shopper_id, draft.coupon_id, draft.probability, draft.value, computed_at) for draft in drafts)
     with busy_when_locked(), transaction.atomic():
-        CouponScore.objects.bulk_create(
-            rows,
-            batch_size=BATCH_ROWS,
-            update_conflicts=True,
-            unique_fields=["shopper", "coupon"],
-            update_fields=["probability", "value", "computed_at"],
-        )
-    return len(rows)
+        return renew_rows(CouponScore, SCORE_FIELDS, rows, key=SCORE_FIELDS[:2])
 
 
 def coupon_scores_drop_older(*, than: datetime) -> int:
@@ -73,27 +60,21 @@ def coupon_scores_drop_older(*, than: datetime) -> int:
 
 def contact_plans_write(*, drafts: Iterable[PlanDraft], now: datetime) -> int:
     """Writes or renews the plans of some shoppers in one transaction; returns how many."""
-    rows = [
-        ContactPlan(
-            shopper_id=draft.shopper_id,
-            hour=draft.hour,
-            channel=draft.channel,
-            trigger_score=draft.trigger_score,
-            is_triggered=draft.is_triggered,
-            reasons=draft.reasons,
-            computed_at=now,
+    computed_at = Shared(now)
+    rows = (
+        (
+            draft.shopper_id,
+            draft.hour,
+            draft.channel.value,
+            draft.trigger_score,
+            draft.is_triggered,
+            draft.reasons,
+            computed_at,
         )
-        for draft in sorted(drafts, key=lambda draft: draft.shopper_id)
-    ]
+        for draft in drafts
+    )
     with busy_when_locked(), transaction.atomic():
-        ContactPlan.objects.bulk_create(
-            rows,
-            batch_size=BATCH_ROWS,
-            update_conflicts=True,
-            unique_fields=["shopper"],
-            update_fields=["hour", "channel", "trigger_score", "is_triggered", "reasons", "computed_at"],
-        )
-    return len(rows)
+        return renew_rows(ContactPlan, PLAN_FIELDS, rows, key=PLAN_FIELDS[:1])
 
 
 def contact_plans_drop_older(*, than: datetime) -> int:

@@ -54,6 +54,52 @@ def copy_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[S
         manager.bulk_create(model(**dict(zip(fields, map(_plain, row), strict=True))) for row in batch)
 
 
+def renew_rows(
+    model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]], *, key: Sequence[str]
+) -> int:
+    """Writes rows, or renews those that are there already; call it inside a transaction.
+
+    Rows are locked in the order of their key, so that two that renew the same queue up rather than lock each other out.
+
+    Args:
+        fields: attribute names such as `coupon_id`.
+        rows: the values, in the order of `fields`, any of them `Shared`; no two with the same key.
+        key: which fields, unique together, say what is the same row.
+
+    Returns:
+        how many there were.
+
+    Raises:
+        IntegrityError: what a row refers to does not exist, or a constraint is broken.
+    """
+    others = [field for field in fields if field not in key]
+    if connection.vendor != "postgresql":
+        made = [model(**dict(zip(fields, map(_plain, row), strict=True))) for row in rows]
+        model._base_manager.bulk_create(
+            made,
+            batch_size=BULK_ROWS,
+            update_conflicts=True,
+            unique_fields=key,
+            update_fields=others,
+        )
+        return len(made)
+    quote = connection.ops.quote_name
+    table, staging = quote(model._meta.db_table), quote(f"renewed_{model._meta.db_table}")
+    column = {field.attname: quote(str(field.column)) for field in model._meta.concrete_fields}
+    columns = ", ".join(column[field] for field in fields)
+    same = ", ".join(column[field] for field in key)
+    renewed = ", ".join(f"{column[field]} = EXCLUDED.{column[field]}" for field in others)
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        # Names come from models, values go through COPY.
+        cursor.execute(f"CREATE TEMPORARY TABLE {staging} AS SELECT {columns} FROM {table} WITH NO DATA")  # noqa: S608
+        cursor.copy_expert(f"COPY {staging} ({columns}) FROM STDIN", RowReader(rows), size=COPY_BYTES)
+        source = f"SELECT {columns} FROM {staging} ORDER BY {same}"  # noqa: S608
+        cursor.execute(f"INSERT INTO {table} ({columns}) {source} ON CONFLICT ({same}) DO UPDATE SET {renewed}")
+        count: int = cursor.rowcount
+        cursor.execute(f"DROP TABLE {staging}")
+    return count
+
+
 def refresh_statistics(*tables: type[models.Model]) -> None:
     """Tells the planner how much was written."""
     if connection.vendor != "postgresql":

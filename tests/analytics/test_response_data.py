@@ -177,7 +177,7 @@ class TestOneDefinition:
         shop = make_response_shop(NOW, each=2, mailings=1)
         (offering,) = offerings(shop.ended)
 
-        assert recipients_of(offering) == sorted(shopper.pk for shopper in shop.shoppers)
+        assert recipients_of(offering).tolist() == sorted(shopper.pk for shopper in shop.shoppers)
         assert isinstance(offering, Offering)
 
 

@@ -1,0 +1,23 @@
+"""The names of what is measured, in the order of a night, and how long each is waited for."""
+
+from __future__ import annotations
+
+SEED = 7
+BLOCK = "nightly"
+
+SEGMENTATION = "segmentation"
+RECOMMENDATION = "recommendation"
+ALLOCATION = "allocation"
+RESPONSE = "response"
+TIMING = "timing and channel"
+FORECAST = "stock forecast"
+# After the name of a job: what stands for it without the product around it.
+BARE = ", bare"
+
+# Each after what it reads: allocation keeps floors of segments, response scores whom something is allocated to.
+JOBS = (SEGMENTATION, RECOMMENDATION, ALLOCATION, RESPONSE, TIMING, FORECAST)
+MEASURES = tuple(name for job in JOBS for name in (job, job + BARE))
+
+# Seconds after which a measurement is given up.
+PATIENCE = {RECOMMENDATION: 900.0, RESPONSE: 900.0}
+USUAL_PATIENCE = 400.0
