@@ -9,5 +9,6 @@ app_name = "api"
 urlpatterns = [
     path("", include("coupons.api.urls")),
     path("", include("users.api.urls")),
+    path("", include("campaigns.api.urls")),
     re_path(r"^.*$", UnknownAddressView.as_view()),
 ]

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -14,10 +15,10 @@ class UsersConfig(AppConfig):
         post_migrate.connect(_give_roles, sender=apps.get_app_config("analytics"), dispatch_uid="users.roles")
 
 
-def _give_roles(plan: Any = None, **_about: Any) -> None:
+def _give_roles(**_about: Any) -> None:
     # Models can be read only when the applications are ready.
     from users.roles import give_roles
 
-    # A step back to before an app had its tables leaves roles without what they may do.
-    if not any(is_backwards for _migration, is_backwards in plan or ()):
+    # Of a database that is migrated in part some permissions do not exist yet; the last part makes the roles.
+    with suppress(ValueError):
         give_roles()

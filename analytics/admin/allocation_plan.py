@@ -181,7 +181,8 @@ class AllocationPlanAdmin(ShopModelAdmin):
 
 def progress_of(plan: AllocationPlan) -> dict[str, Any]:
     """Returns the last request of each kind, in the words of the plan's page."""
-    now, rows = database_now(), []
+    now = database_now()
+    rows: list[dict[str, Any]] = []
     for kind in RequestKind:
         asked = PlanRequest.objects.filter(plan=plan, kind=kind).select_related("asked_by").order_by("-pk").first()
         if asked is not None:

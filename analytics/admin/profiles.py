@@ -61,6 +61,24 @@ def profile_in_short(profile: Mapping[str, float]) -> str:
     }
 
 
+# Features that are in no profile.
+OTHER_TITLES = {
+    "orders": gettext_lazy("Orders"),
+    "orders_month": gettext_lazy("Orders in the last month"),
+    "orders_quarter": gettext_lazy("Orders in the last quarter"),
+    "types": gettext_lazy("Product types bought"),
+    "spend": gettext_lazy("Spent in the window"),
+    "recency": gettext_lazy("Days since the last purchase"),
+    "tenure": gettext_lazy("Days since the first purchase"),
+    "with_coupon": gettext_lazy("Orders with a coupon"),
+    "received": gettext_lazy("Campaigns received"),
+    "since_received": gettext_lazy("Days since the last campaign"),
+    "used": gettext_lazy("Coupons used"),
+    "since_used": gettext_lazy("Days since the last coupon was used"),
+}
+
+
 def feature_title(name: str) -> str:
     """Returns what a feature is called; its name where it has no title."""
-    return next((str(line.title) for line in LINES if line.name == name), name)
+    titles = {**OTHER_TITLES, **{line.name: line.title for line in LINES}}
+    return str(titles.get(name, name))

@@ -13,15 +13,17 @@ import structlog
 from numpy.typing import NDArray
 
 from analytics.enums import Job, RunReason, RunState
+from analytics.jobs.drift import shopping_drift_note
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.listing import AffinityLister
 from analytics.jobs.measuring import Stopwatch, peak_memory
+from analytics.learners.candidates import FEATURES
 from analytics.learners.incumbents import beats
 from analytics.learners.item_models import ItemModel
 from analytics.learners.logistic import OneOutcome
 from analytics.learners.months import Read, items_before, known_before, measure_month, teach_month
 from analytics.learners.purchases import Purchases
-from analytics.learners.recommendation import FEATURES, Taught, blend_chances, taught_from
+from analytics.learners.recommendation import Taught, blend_chances, taught_from
 from analytics.models import Run
 from analytics.selectors.coverage import barred_from, coverage_of
 from analytics.selectors.purchases import (
@@ -138,6 +140,7 @@ def _learn_and_publish(
             "coupons": len(coverage.coupon_ids),
             "affinities": count,
             **verdict.metrics,
+            **shopping_drift_note(run, held, day=_day(window.end)),
             **_costs(watch),
         },
         now=watch.now(),

@@ -12,6 +12,7 @@ import structlog
 from numpy.typing import NDArray
 
 from analytics.enums import Job, RunReason, RunState
+from analytics.jobs.drift import InputWatch
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.measuring import Stopwatch, peak_memory
 from analytics.learners.accuracy import auc, log_loss, log_losses
@@ -25,7 +26,7 @@ from analytics.learners.response import (
     TooFewAnswers,
     fit_response,
 )
-from analytics.learners.response_features import CampaignFacts, coupon_feature_names, coupon_features
+from analytics.learners.response_features import SHOPPER_COLUMNS, CampaignFacts, coupon_feature_names, coupon_features
 from analytics.learners.segmentation import FEWEST_SHOPPERS
 from analytics.learners.value import (
     captured_value,
@@ -59,6 +60,20 @@ MOST_PAIRS_LEARNED = 400_000
 MOST_PAIRS_IN_ALL = 2_000_000
 # Of a shopper's coupons of one campaign only the best are kept.
 MOST_SCORES_A_SHOPPER = 50
+
+# Of these a drift of the shoppers who are scored is told; most others are counts of the same over another time.
+WATCHED_COLUMNS = (
+    "orders",
+    "spend",
+    "orders_quarter",
+    "recency",
+    "tenure",
+    "with_coupon",
+    "received",
+    "since_received",
+    "used",
+    "since_used",
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -257,6 +272,7 @@ def _lesson(offering: Offering, facts: CampaignFacts) -> Lesson:
         answers=_answers_of(facts).ravel(),
         started=offering.starts_at.timestamp(),
         ended=offering.ends_at.timestamp(),
+        rows_each=len(facts.coupon_ids),
     )
 
 
@@ -323,6 +339,7 @@ def _score(run: Run, choice: Choice, coming: Sequence[Offering], watch: Stopwatc
     """Writes scores of every open campaign for its audience, and takes away those that were not renewed."""
     now = watch.started_at
     written, expected = 0, {}
+    inputs = InputWatch(run, SHOPPER_COLUMNS, watched=WATCHED_COLUMNS)
     for offering in coming:
         total = 0.0
         rows = max(1, CHUNK_PAIRS // len(offering.coupon_ids))
@@ -330,13 +347,14 @@ def _score(run: Run, choice: Choice, coming: Sequence[Offering], watch: Stopwatc
         figures, face = coupon_figures(offering), _faces(offering, run)
         for shopper_ids in audience_chunks(offering=offering, now=now, chunk_rows=rows):
             facts = campaign_facts(offering=offering, shopper_ids=shopper_ids, with_answers=False, figures=figures)
+            inputs.look(facts.shoppers)
             probability, transparent = _values(choice.model, offering, facts, face, now)
             value = expected_value(probability, face) if choice.uses_expected_value else transparent
             written += coupon_scores_write(drafts=_drafts(facts, probability, value), now=now)
             total += float(probability.sum())
         expected[offering.key] = round(total, 1)
     dropped = coupon_scores_drop_older(than=now)
-    return {"scores": written, "dropped": dropped, "expected_redemptions": expected}
+    return {"scores": written, "dropped": dropped, "expected_redemptions": expected, **inputs.metrics()}
 
 
 def _drafts(facts: CampaignFacts, probability: NDArray[np.float64], value: NDArray[np.float64]) -> list[ScoreDraft]:

@@ -11,7 +11,7 @@ import structlog
 from django.db import transaction
 
 from analytics.enums import Job, RunReason, RunState
-from analytics.jobs.drift import Drift, drift_since
+from analytics.jobs.drift import drift_note
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.measuring import Stopwatch, peak_memory
 from analytics.jobs.tally import Tally
@@ -96,7 +96,7 @@ def _learn_and_publish(run: Run, shoppers: int, watch: Stopwatch, progress: Prog
     earlier = active_segments(features=FEATURES)
     clusters = fit_clusters(scaler.transform(sample), seed=run.seed, earlier_k=len(earlier) or None)
     drafts = _name_clusters(clusters, scaler, earlier)
-    drift = _drift(run, sample)
+    drift = drift_note(run, features=FEATURES, values=sample)
     tally = Tally(tags=[draft.tag_name for draft in drafts])
     with transaction.atomic():
         tagged = segments_publish(
@@ -117,27 +117,17 @@ def _learn_and_publish(run: Run, shoppers: int, watch: Stopwatch, progress: Prog
                 **_quality(clusters),
                 "sizes": {draft.key: figure.size for draft, figure in zip(drafts, tally.figures(), strict=True)},
                 "agreement_with_last_night": _rounded(tally.agreement_with_earlier()),
-                **drift.metrics,
+                **drift,
                 **_costs(watch),
             },
             artefact={
                 "mean": scaler.mean.tolist(),
                 "scale": scaler.scale.tolist(),
                 "centroids": {draft.key: draft.centroid for draft in drafts},
-                "reference": drift.reference,
+                **run.artefact,
             },
             now=watch.now(),
         )
-
-
-def _drift(run: Run, sample: Matrix) -> Drift:
-    """Compares the features of tonight with those of some weeks ago; what has moved is shown, and stops nothing."""
-    last = last_published(Job.SEGMENTATION)
-    reference = last.artefact.get("reference") if last is not None else None
-    drift = drift_since(reference, features=FEATURES, values=sample, as_of=run.window_end)
-    if drift.metrics.get("drift_alarm"):
-        logger.warning("features_drifted", run=run.pk, features=drift.metrics["drift_alarm"])
-    return drift
 
 
 def _refuse_shrunk(shoppers: int) -> None:

@@ -30,7 +30,7 @@ from analytics.models import Run
 from analytics.selectors.purchases import SECONDS_A_DAY, Kinds, buyers_of, kinds_of
 from analytics.selectors.sequences import orders_with_coupon, purchases_of_shoppers
 from analytics.selectors.windows import Window, learning_window
-from analytics.services.registry import Learned, model_promote, model_save
+from analytics.services.registry import Learned, is_held_by_hand, model_promote, model_save
 from analytics.services.runs import run_finish, run_start, runs_mark_interrupted
 
 if TYPE_CHECKING:
@@ -134,7 +134,9 @@ def _learn_and_keep(run: Run, window: Window, watch: Stopwatch, tell: Tell) -> N
         metrics |= _costs(watch)
         run_finish(run=run, state=RunState.SKIPPED, reason=RunReason.TOO_FEW, metrics=metrics, now=watch.now())
         return
-    metrics |= {"learned_from": len(material.purchases.shopper_ids), "kinds": len(kinds), **_figures(verdict)}
+    kept_back = why_kept_back(wins=verdict.wins, now=watch.started_at)
+    metrics |= {"learned_from": len(material.purchases.shopper_ids), "kinds": len(kinds)}
+    metrics |= {"promoted": not kept_back, **_figures(verdict)}
     version = model_save(
         run=run,
         arrays={**verdict.taught.model.arrays(), "kind_keys": np.array([kind.key for kind in kinds.kinds])},
@@ -142,16 +144,28 @@ def _learn_and_keep(run: Run, window: Window, watch: Stopwatch, tell: Tell) -> N
         description={"settings": asdict(verdict.taught.model.settings)},
         now=watch.now(),
     )
-    if verdict.wins:
+    if not kept_back:
         rivals = ", ".join(f"{name} {quality.mean:.4f}" for name, quality in verdict.simple.items())
         model_promote(version=version, reason=f"NDCG@10 {verdict.ours.mean:.4f}; {rivals}", now=watch.now())
     run_finish(
         run=run,
-        state=RunState.PUBLISHED if verdict.wins else RunState.SKIPPED,
-        reason="" if verdict.wins else RunReason.NOT_BETTER,
+        state=RunState.SKIPPED if kept_back else RunState.PUBLISHED,
+        reason=kept_back,
         metrics={**metrics, **_costs(watch)},
         now=watch.now(),
     )
+
+
+def why_kept_back(*, wins: bool, now: datetime) -> str:
+    """Returns why a model that was taught is not put into use; empty if it is.
+
+    Args:
+        wins: whether it beat the simple ways beyond chance.
+    """
+    if not wins:
+        return RunReason.NOT_BETTER
+    # A figure does not overrule a person the next night.
+    return RunReason.HELD if is_held_by_hand(job=Job.SEQUENCE, now=now) else ""
 
 
 def material_of(window: Window, kinds: Kinds, shopper_ids: Ints) -> Material:
@@ -246,7 +260,6 @@ def _sample(buyers: Ints, seed: int) -> Ints:
 def _figures(verdict: Verdict) -> dict[str, Any]:
     found = {"sequence": verdict.ours, **verdict.simple}
     figures: dict[str, Any] = {
-        "promoted": verdict.wins,
         "passes": verdict.taught.passes,
         "ended_by": verdict.taught.ended_by,
     }

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.learners.candidates import Candidates, ItemScores
 from analytics.learners.item_models import ItemModel, learn_items
 from analytics.learners.purchases import Habits, Purchases, habits_of
 from analytics.learners.ranking import ndcg_at
 from analytics.learners.recommendation import (
-    Candidates,
-    ItemScores,
     Taught,
     came_in,
     candidates_of,

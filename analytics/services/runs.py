@@ -37,11 +37,13 @@ def run_finish(
 
     Args:
         reason: a `RunReason`, or the message of an unexpected error.
+        artefact: None for what the job has laid upon the run meanwhile.
     """
     run.state = state
     run.reason = reason[:200]
     run.metrics = metrics or {}
-    run.artefact = artefact or {}
+    if artefact is not None:
+        run.artefact = artefact
     run.finished_at = now
     run.save(update_fields=["state", "reason", "metrics", "artefact", "finished_at"])
     return run

@@ -31,6 +31,7 @@ from campaigns.services.campaigns import campaign_end, campaign_pause, campaign_
 from campaigns.services.holdouts import campaign_holdout_settle
 from config.kernel.admin_filters import ShopDaysFilter
 from config.kernel.admin_history import HistoryModelAdmin
+from config.kernel.admin_standing import StandingCouponForm
 from config.kernel.admin_tools import (
     WHOLE_DAY_HINT,
     DistinctRowsFormSet,
@@ -117,6 +118,7 @@ class CampaignCouponInline(ShopTabularInline):
     """The coupons of the campaign, in its order."""
 
     model = CampaignCoupon
+    form = StandingCouponForm
     formset = CampaignCouponFormSet
     autocomplete_fields = ("coupon",)
     fields = ("position", "coupon", "show_state")

@@ -11,7 +11,10 @@ from django.utils.translation import gettext_lazy
 from campaigns.enums import MessageChannel
 from campaigns.models import ContactPlan, CouponScore
 from config.kernel.admin_tools import shop_moment
+from config.kernel.clock import database_now
 from config.kernel.money import format_money
+from coupons.models import Coupon
+from coupons.selectors.audience import reason_not_for
 from users.admin.shopper_sections import Row, ShopperSection, add_section
 from users.models import User
 
@@ -19,13 +22,16 @@ BEST = 10
 
 
 def _best_coupons(shopper: User) -> list[Row]:
-    scores = CouponScore.objects.filter(shopper=shopper).select_related("coupon").order_by("-value")[:BEST]
+    # A campaign is scored for everybody whom one of its coupons is for; who cannot have a coupon is not told it fits.
+    meant = Coupon.objects.annotate(not_for_shopper=reason_not_for(shopper, database_now())).filter(not_for_shopper="")
+    scores = CouponScore.objects.filter(shopper=shopper, coupon__in=meant.values("pk"))
+    scores = scores.select_related("coupon").order_by("-value", "coupon")[:BEST]
     return [
         Row(
             path=reverse("admin:coupons_coupon_change", args=[score.coupon_id]),
             cells=(
                 score.coupon.title,
-                f"{100 * score.probability:.1f} %",
+                f"{100 * score.probability:.1f}%",
                 format_money(round(score.value)),
                 shop_moment(score.computed_at),
             ),
@@ -39,7 +45,7 @@ def _contact_plan(shopper: User) -> list[Row]:
     if plan is None:
         return []
     reasons: dict[str, Any] = plan.reasons
-    hours = ", ".join(f"{int(hour)}:00 {100 * share:.0f} %" for hour, share in reasons.get("hours", []))
+    hours = ", ".join(f"{int(hour)}:00 {100 * share:.0f}%" for hour, share in reasons.get("hours", []))
     rows = [
         Row(
             cells=(
@@ -64,7 +70,9 @@ def _contact_plan(shopper: User) -> list[Row]:
                 cells=(
                     MessageChannel(channel).label,
                     _("best") if channel == plan.channel else "–",
-                    _("%(rate).1f %% answered, %(sent)s sent in 7 days, %(score).4f for its cost")
+                    _("no address that may be written to")
+                    if not found["score"]
+                    else _("%(rate).1f%% answered, %(sent)s sent in 7 days, %(score).4f for its cost")
                     % {"rate": 100 * found["rate"], "sent": found["sent_lately"], "score": found["score"]},
                 )
             )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -18,18 +18,8 @@ from unfold.decorators import display
 from campaigns.models import VariantArm, VariantGroup
 from campaigns.selectors.variant_figures import VariantFigures, segment_shares, variant_figures
 from config.kernel.admin_history import HistoryModelAdmin
+from config.kernel.admin_standing import StandingCouponForm
 from config.kernel.admin_tools import DistinctRowsFormSet, ShopTabularInline
-
-
-class VariantArmForm(forms.ModelForm):
-    """A coupon that competes. It is taken out or put in, never changed into another one.
-
-    The other one would go on with the share that this one has earned.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["coupon"].disabled = self.instance.pk is not None
 
 
 class VariantArmFormSet(DistinctRowsFormSet):
@@ -40,12 +30,16 @@ class VariantArmInline(ShopTabularInline):
     """The coupons of the group; their shares are the nightly run's."""
 
     model = VariantArm
-    form = VariantArmForm
+    # Another coupon would go on with the share that this one has earned.
+    form = StandingCouponForm
     formset = VariantArmFormSet
     autocomplete_fields = ("coupon",)
     fields = ("coupon", "show_share")
     readonly_fields = ("show_share",)
     verbose_name_plural = _("Coupons that compete")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[VariantArm]:
+        return super().get_queryset(request).select_related("coupon")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return _may(request, "view") or _may(request, "change")

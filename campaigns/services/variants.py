@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce
+from django.utils.crypto import salted_hmac
 
 from campaigns.drawing import chance_of, drawn
 from campaigns.errors import NothingToOffer
@@ -22,6 +22,8 @@ from users.models import User
 from users.selectors.segments import segment_tag_of
 
 BATCH_ROWS = 1000
+# Of the hash that draws: nobody else's, or another secret's new key would lead everybody elsewhere.
+HASH_CONTEXT = "campaigns.services.variants"
 
 
 def variant_decide(*, group: VariantGroup, shopper: User, now: datetime) -> Decision:
@@ -48,7 +50,7 @@ def variant_decide(*, group: VariantGroup, shopper: User, now: datetime) -> Deci
     # Read in one statement with the shares, so that both are of one night.
     policy = arms[0].group.policy
     shares = _chances_of([arm.share_here for arm in arms])  # type: ignore[attr-defined]  # annotated by _open_arms
-    chance = chance_of(salt=settings.BLIND_INDEX_KEY, parts=["variant", group.public_id, policy, shopper.pk, today])
+    chance = chance_of(salt=_salt(), parts=["variant", group.public_id, policy, shopper.pk, today])
     place = drawn(shares, chance=chance)
     decision, _created = Decision.objects.get_or_create(
         group=group,
@@ -98,6 +100,11 @@ def decision_rewards_write(*, outcomes: Iterable[DecisionReward]) -> int:
     rows = list(outcomes)
     DecisionReward.objects.bulk_create(rows, batch_size=BATCH_ROWS, ignore_conflicts=True)
     return len(rows)
+
+
+def _salt() -> bytes:
+    digest: bytes = salted_hmac(HASH_CONTEXT, "salt", algorithm="sha256").digest()
+    return digest
 
 
 def _open_arms(group: VariantGroup, shopper: User, segment: str, now: datetime) -> list[VariantArm]:

@@ -6,10 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from campaigns.admin.campaign import CampaignCouponInline
 from campaigns.models import Campaign, CampaignCoupon
+from config.kernel.admin_tools import ShopTabularInline
 from config.kernel.lots import border_of
 from coupons.enums import CouponState, CouponStatus
 from coupons.models import Coupon
@@ -185,3 +189,38 @@ def test_a_draft_that_another_campaign_keeps_shoppers_out_from_is_refused_beside
     assert marketer_client.post(page_of(campaign), sent).status_code == 302
     taken.refresh_from_db()
     assert taken.holdout_salt == "a"
+
+
+def test_a_page_with_many_coupons_asks_no_more_than_one_with_few(marketer_client: Client, campaign: Campaign) -> None:
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert marketer_client.get(page_of(campaign)).status_code == 200
+        return len(captured)
+
+    # What is asked once a process.
+    asked()
+    few = asked()
+    for _number in range(20):
+        CampaignCoupon.objects.create(campaign=campaign, coupon=factories.make_coupon())
+    assert asked() == few
+
+
+def test_control_a_list_to_choose_from_asks_for_each_row(
+    marketer_client: Client, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CampaignCouponInline, "form", ShopTabularInline.form)
+    for _number in range(20):
+        CampaignCoupon.objects.create(campaign=campaign, coupon=factories.make_coupon())
+    with CaptureQueriesContext(connection) as captured:
+        marketer_client.get(page_of(campaign))
+    assert len(captured) > 20
+
+
+def test_the_coupon_of_a_row_stays(marketer_client: Client, campaign: Campaign) -> None:
+    entry = campaign.campaign_coupons.get()
+    sent = new_campaign(factories.make_coupon(), **{"campaign_coupons-INITIAL_FORMS": "1"})
+    sent |= {"campaign_coupons-0-id": entry.pk, "campaign_coupons-0-campaign": campaign.pk}
+    sent["campaign_coupons-0-position"] = "3"
+    assert marketer_client.post(page_of(campaign), sent).status_code == 302
+    moved = campaign.campaign_coupons.get()
+    assert (moved.coupon_id, moved.position) == (entry.coupon_id, 3)

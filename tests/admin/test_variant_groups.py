@@ -34,7 +34,7 @@ def posted(group: VariantGroup, *, new: tuple[Coupon, ...] = (), **changes: Any)
         "name": group.name,
         "key": group.key,
         "is_active": "on",
-        "margin_percent": group.margin_percent,
+        "margin_percent": group.margin_percent or "",
         "full_margin": "20.00",
         "arms-TOTAL_FORMS": len(arms) + len(new),
         "arms-INITIAL_FORMS": len(arms),

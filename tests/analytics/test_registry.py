@@ -74,7 +74,7 @@ class TestPromoting:
 
     def test_jobs_have_champions_of_their_own(self) -> None:
         promote(make_model(job=Job.RESPONSE))
-        promote(make_model(job=Job.UPLIFT))
+        promote(make_model(job=Job.SEQUENCE))
 
         assert ModelVersion.objects.filter(state=ModelState.CHAMPION).count() == 2
 

@@ -23,10 +23,10 @@ from analytics.schedules import SCHEDULE
 from analytics.selectors.purchases import buyers_of, kinds_of
 from analytics.selectors.sequences import orders_with_coupon
 from analytics.selectors.windows import Window
-from analytics.services.registry import champion
+from analytics.services.registry import HELD_BY_HAND, champion, model_promote, model_roll_back
 from coupons.models import Order
 from tests import factories
-from tests.analytics.builders import make_claim_at, make_redemption
+from tests.analytics.builders import make_claim_at, make_model, make_redemption
 from tests.analytics.shopping import Shop, buy, make_shop
 from tests.factories import NOW
 
@@ -77,6 +77,20 @@ class TestWithoutTheExtra:
         assert "sequence" in TASKS
 
 
+class TestWhatKeepsItBack:
+    def test_a_roll_back_by_hand_for_a_week(self) -> None:
+        for value in (1.0, 2.0):
+            model_promote(version=make_model(value, job=Job.SEQUENCE), reason="better", now=NOW - DAY)
+        assert job.why_kept_back(wins=True, now=NOW) == ""
+        model_roll_back(job=Job.SEQUENCE, reason="odd", now=NOW, decided_by=factories.make_marketer())
+
+        assert job.why_kept_back(wins=True, now=NOW + HELD_BY_HAND - DAY) == RunReason.HELD
+        assert job.why_kept_back(wins=True, now=NOW + HELD_BY_HAND) == ""
+
+    def test_that_it_did_not_win(self) -> None:
+        assert job.why_kept_back(wins=False, now=NOW) == RunReason.NOT_BETTER
+
+
 class TestWhatItReads:
     def test_orders_with_a_coupon(self) -> None:
         product, shopper = factories.make_product(), factories.make_shopper()
@@ -113,6 +127,17 @@ class TestARun:
         assert run.metrics["promoted"] is False
         assert ModelVersion.objects.get(job=Job.SEQUENCE).state == ModelState.CHALLENGER
         assert champion(Job.SEQUENCE) is None
+
+    def test_what_wins_waits_after_a_roll_back_by_hand(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(job, "simple_scores", _nonsense)
+        for value in (1.0, 2.0):
+            model_promote(version=make_model(value, job=Job.SEQUENCE), reason="better", now=NOW - DAY)
+        model_roll_back(job=Job.SEQUENCE, reason="odd", now=NOW - DAY, decided_by=factories.make_marketer())
+
+        run = run_sequence(now=NOW)
+
+        assert (run.state, run.reason) == (RunState.SKIPPED, RunReason.HELD)
+        assert run.metrics["promoted"] is False
 
     def test_what_wins_is_used_and_says_why(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
         # That order alone can win is shown on the learner; here the simple ways are made worse than chance.

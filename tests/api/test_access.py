@@ -14,6 +14,7 @@ from coupons.models import Claim, Coupon, Lottery, Order, Product
 from coupons.services.ratings import claim_rate
 from tests.analytics.builders import make_claim_at, make_order
 from tests.api.calls import API, assert_problem, get, new_key, post
+from tests.campaigns.test_variants import make_group
 from tests.factories import (
     ALL_SCOPES,
     NOW,
@@ -51,6 +52,7 @@ class Shop:
 
 @pytest.fixture
 def shop(shopper: User) -> Shop:
+    make_group(None, None)
     product, claim = make_product(), make_claim(shopper=shopper)
     order = post(api_client_for(shopper), "orders", {"reference": "SO-1", "lines": line(product), "claims": []}).json()
     gift = post(api_client_for(shopper), f"claims/{make_claim(shopper=shopper).public_id}/gift", {}).json()
@@ -115,7 +117,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
         used=shop.used.public_id,
         rated=shop.rated.public_id,
     )
-    if named and endpoint.endswith(("/waiting", "/challenge")) and not endpoint.startswith("POST"):
+    if named and endpoint.endswith(("/waiting", "/challenge", "offers/welcome")) and not endpoint.startswith("POST"):
         path += f"?shopper={shop.owner.public_id}"
     body = bodies.get(endpoint)
     return client.generic(
@@ -130,6 +132,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
 SCOPE_OF = {
     "GET coupons": "coupons:read",
     "GET coupons/{coupon}": "coupons:read",
+    "GET offers/welcome": "coupons:read",
     "GET coupons/{coupon}/challenge": "claims:write",
     "GET coupons/{sold_out}/waiting": "claims:read",
     "POST coupons/{sold_out}/waiting": "claims:write",

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from campaigns.errors import NothingToOffer
 from campaigns.models import Decision, DecisionReward, VariantArm, VariantGroup, VariantShare
@@ -30,6 +31,14 @@ def make_group(*shares: float | None, **fields: Any) -> VariantGroup:
     for share in shares:
         VariantArm.objects.create(group=group, coupon=factories.make_coupon(), share=share)
     return group
+
+
+def led_to(group: VariantGroup, shopper: User) -> int:
+    """The coupon that is drawn for a shopper; the decision is taken back."""
+    with transaction.atomic():
+        coupon_id = variant_decide(group=group, shopper=shopper, now=NOW).coupon_id
+        transaction.set_rollback(True)
+    return coupon_id
 
 
 @pytest.mark.django_db
@@ -57,6 +66,16 @@ class TestDeciding:
         tomorrow = [variant_decide(group=group, shopper=shopper, now=NOW + DAY) for shopper in shoppers]
         assert [decision.coupon_id for decision in tomorrow] != first
         assert {decision.policy for decision in tomorrow} == {3}
+
+    @pytest.mark.parametrize(("secret", "stay"), [("BLIND_INDEX_KEY", True), ("SECRET_KEY", False)])
+    def test_another_key_of_the_blind_index_leads_nobody_elsewhere(
+        self, settings: Settings, secret: str, stay: bool
+    ) -> None:
+        group, shoppers = make_group(0.5, 0.5), [factories.make_shopper() for _number in range(40)]
+        before = [led_to(group, shopper) for shopper in shoppers]
+        setattr(settings, secret, "another" if secret == "SECRET_KEY" else b"another")
+        # Control: with another secret of its own, other lots are drawn.
+        assert ([led_to(group, shopper) for shopper in shoppers] == before) == stay
 
     def test_draws_among_what_can_be_claimed(self) -> None:
         group = make_group(0.6, 0.3, 0.1)

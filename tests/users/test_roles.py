@@ -59,3 +59,14 @@ def test_an_analyst_changes_nothing() -> None:
 def test_a_permission_that_does_not_exist_is_a_mistake() -> None:
     with pytest.raises(ValueError, match=r"coupons\.juggle_coupon"):
         give_role("Juggler", ["coupons.juggle_coupon"])
+
+
+def test_a_database_that_is_migrated_in_part_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    Group.objects.all().delete()
+    with monkeypatch.context() as half:
+        half.setitem(ROLES, MARKETER, (*ROLES[MARKETER], "tomorrow.view_app"))
+        call_command("migrate", verbosity=0, interactive=False)
+    assert not Group.objects.filter(name=MARKETER).exists()
+
+    call_command("migrate", verbosity=0, interactive=False)
+    assert permissions_of(MARKETER) == set(ROLES[MARKETER])

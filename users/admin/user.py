@@ -211,7 +211,7 @@ class UserAdmin(LargeTableMixin, BaseUserAdmin, ShopModelAdmin):
             return self.list_display
         return tuple({"show_name": "name", "show_email": "email"}.get(name, name) for name in self.list_display)
 
-    @display(description=_("name"))
+    @display(description=_("Name"))
     def show_name(self, person: User) -> str:
         return mask_name(person.name) or "–"
 

@@ -57,7 +57,7 @@ def demand(request: HttpRequest) -> HttpResponse:
         context |= {
             "made_at": found.made_at,
             "chart": demand_chart(found, chosen),
-            "headers": [words.day(monday) for monday in found.ahead],
+            "headers": [_week(monday) for monday in found.ahead],
             "rows": [_row(shelf, is_shown=shelf is chosen) for shelf in found.shelves],
             "error": None if found.wape is None else words.percent(100 * found.wape),
             "error_of_mean": None if found.wape_of_mean is None else words.percent(100 * found.wape_of_mean),
@@ -89,7 +89,7 @@ def last_demand() -> Demand | None:
 
 def demand_chart(found: Demand, shelf: Shelf) -> ColumnChart:
     """Draws the weeks of one shelf: those that were, and beside them those to come."""
-    labels = [date_format(monday, "m-d") for monday in (*found.past, *found.ahead)]
+    labels = [_week(monday) for monday in (*found.past, *found.ahead)]
     nothing_yet, over = [0.0] * len(found.ahead), [0.0] * len(found.past)
     return ColumnChart(
         title=str(shelf.category),
@@ -113,7 +113,7 @@ def demand_table() -> Iterator[Sequence[Cell]]:
         for monday, orders in zip(found.past, shelf.past, strict=True):
             yield [str(shelf.category), monday.isoformat(), orders, ""]
         for monday, expected in zip(found.ahead, shelf.ahead, strict=True):
-            yield [str(shelf.category), monday.isoformat(), "", expected]
+            yield [str(shelf.category), monday.isoformat(), "", str(expected)]
 
 
 def _chosen(found: Demand, asked: str) -> Shelf:
@@ -129,6 +129,10 @@ def _row(shelf: Shelf, *, is_shown: bool) -> dict[str, Any]:
         "lately": _about(sum(lately) / len(lately)),
         "ahead": [_about(orders) for orders in shelf.ahead],
     }
+
+
+def _week(monday: date) -> str:
+    return date_format(monday, "m-d")
 
 
 def _about(orders: float) -> str:

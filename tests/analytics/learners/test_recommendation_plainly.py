@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 
 from analytics.jobs.listing import OWN_LENGTH, AffinityLister
+from analytics.learners.candidates import FEATURES, Candidates
 from analytics.learners.item_models import ItemModel
 from analytics.learners.logistic import LogisticModel
 from analytics.learners.months import Known, items_before, known_before
 from analytics.learners.purchases import HALF_LIVES, MONTH, QUARTER, Purchases
 from analytics.learners.recommendation import (
     CANDIDATES,
-    FEATURES,
     NEW_CANDIDATES,
-    Candidates,
     Taught,
 )
 from analytics.learners.shortlist import (
