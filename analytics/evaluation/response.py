@@ -11,13 +11,22 @@ import numpy as np
 from analytics.evaluation.errors import DataMissing
 from analytics.evaluation.figures import Figure
 from analytics.learners.accuracy import auc, auc_interval, log_loss, ranked_well
-from analytics.learners.calibration import calibration_error, fit_isotonic
+from analytics.learners.calibration import (
+    Forecast,
+    Platt,
+    calibration_error,
+    fit_isotonic,
+    fit_platt,
+    fit_shift,
+)
 from analytics.learners.response import (
     CAMPAIGN_SETTINGS,
     COUPON_SETTINGS,
+    FEWEST_ANSWERS,
     Lesson,
-    ResponseModel,
     Settings,
+    any_answer,
+    blended,
     fit_response,
 )
 from analytics.learners.response_features import CampaignFacts, campaign_features, coupon_features
@@ -36,43 +45,66 @@ RANKED = "cj-18"
 WITHOUT_HISTORY = ("cj-24", "cj-25", "cj-26")
 # Above this AUC something of the answer has leaked in.
 SUSPICIOUS_AUC = 0.92
+# How much of shopper × campaign comes from the model of single coupons.
+SHARE_OF_COUPONS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A judged campaign: what was forecast and what came, shoppers × coupons or shoppers alone."""
+class Told:
+    """A campaign: what was forecast before calibration and what came, shoppers × coupons or shoppers alone."""
 
     key: str
-    forecast: np.ndarray
+    started: float
+    ended: float
+    raw: np.ndarray
     answers: np.ndarray
+
+    @property
+    def as_rows(self) -> Forecast:
+        """Row after row, for calibration."""
+        return Forecast(self.raw.ravel(), self.answers.ravel(), self.answers[0].size)
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What one way of learning makes of the judged campaigns, and of the learned ones looking forward."""
 
-    model: ResponseModel
-    judged: list[Judged]
-    forward: tuple[np.ndarray, np.ndarray]
+    judged: list[Told]
+    forward: list[Told]
 
     @property
-    def flat(self) -> tuple[np.ndarray, np.ndarray]:
-        """All judged forecasts and answers."""
-        return (
-            np.concatenate([one.forecast.ravel() for one in self.judged]),
-            np.concatenate([one.answers.ravel() for one in self.judged]),
-        )
+    def shift(self) -> float:
+        """What the forward forecasts teach about the next campaign."""
+        return fit_shift([one.as_rows for one in self.forward])
+
+    def calibrated(self, one: Told) -> np.ndarray:
+        """Returns probabilities as the product gives them."""
+        return Platt(intercept=self.shift).apply(one.raw)
 
 
 def evaluate(seed: int, tell: Tell) -> Sequence[Figure]:
     """Measures shopper × campaign."""
     facts = read_facts(tell)
-    chosen = learn_and_judge(facts, campaign_features, _any_answer, CAMPAIGN_SETTINGS, seed)
-    figures = _campaign_figures(chosen, seed)
+    tell("Learning shopper × coupon …")
+    coupons = coupon_trial(facts, COUPON_SETTINGS, seed)
+    tell("Learning shopper × campaign …")
+    alone = learn_and_judge(facts, campaign_features, _any_answer, CAMPAIGN_SETTINGS, seed)
+    figures = _campaign_figures(_with_coupons(alone, coupons), seed)
+    figures.append(_beside("without the model of single coupons", alone))
     for name, settings in _others(CAMPAIGN_SETTINGS).items():
         tell(f"Compared with {name} …")
         figures.append(_beside(name, learn_and_judge(facts, campaign_features, _any_answer, settings, seed)))
     return figures
+
+
+def _with_coupons(trial: Trial, coupons: Trial) -> Trial:
+    """Lets what is said of single coupons speak of their campaign."""
+
+    def joined(ones: Sequence[Told], others: Sequence[Told]) -> list[Told]:
+        single = {other.key: any_answer(other.raw) for other in others}
+        return [replace(one, raw=blended(one.raw, single[one.key], share=SHARE_OF_COUPONS)) for one in ones]
+
+    return Trial(judged=joined(trial.judged, coupons.judged), forward=joined(trial.forward, coupons.forward))
 
 
 def read_facts(tell: Tell) -> list[tuple[Offering, CampaignFacts]]:
@@ -104,29 +136,30 @@ def learn_and_judge(
     seed: int,
 ) -> Trial:
     """Learns from the campaigns that are not judged, and forecasts those that are."""
+    learned = [(offering, each) for offering, each in facts if offering.key not in JUDGED]
     lessons = [
         Lesson(
             features=features(each)[1],
             answers=answers(each).ravel(),
             started=offering.starts_at.timestamp(),
             ended=offering.ends_at.timestamp(),
+            rows_each=answers(each)[:1].size,
         )
-        for offering, each in facts
-        if offering.key not in JUDGED
+        for offering, each in learned
     ]
     names = features(facts[0][1])[0]
     model, forward = fit_response(lessons, names=names, settings=settings, seed=seed)
+
+    def told(offering: Offering, each: CampaignFacts, raw: np.ndarray) -> Told:
+        came = answers(each)
+        started, ended = offering.starts_at.timestamp(), offering.ends_at.timestamp()
+        return Told(key=offering.key, started=started, ended=ended, raw=raw.reshape(came.shape), answers=came)
+
     return Trial(
-        model=model,
         judged=[
-            Judged(offering.key, model.predict(features(each)[1]).reshape(answers(each).shape), answers(each))
-            for offering, each in facts
-            if offering.key in JUDGED
+            told(offering, each, model.raw(features(each)[1])) for offering, each in facts if offering.key in JUDGED
         ],
-        forward=(
-            np.concatenate([forecast for _, forecast in forward]),
-            np.concatenate([lessons[number].answers for number, _ in forward]),
-        ),
+        forward=[told(*learned[number], forecast) for number, forecast in forward],
     )
 
 
@@ -147,11 +180,24 @@ def _others(settings: Settings) -> dict[str, Settings]:
     }
 
 
+def _flat(each: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([one.ravel() for one in each])
+
+
+def _judged(trial: Trial) -> tuple[np.ndarray, np.ndarray]:
+    """Returns all judged forecasts, calibrated, and their answers."""
+    return _flat([trial.calibrated(one) for one in trial.judged]), _flat([one.answers for one in trial.judged])
+
+
+def _raw(ones: Sequence[Told]) -> tuple[np.ndarray, np.ndarray]:
+    return _flat([one.raw for one in ones]), _flat([one.answers for one in ones])
+
+
 def _campaign_figures(trial: Trial, seed: int) -> list[Figure]:
-    forecast, answers = trial.flat
+    forecast, answers = _judged(trial)
     area, (low, high) = auc(forecast, answers), auc_interval(forecast, answers, seed=seed)
     loss, ratio = log_loss(forecast, answers), float(forecast.sum() / answers.sum())
-    by_campaign = {one.key: auc(one.forecast, one.answers) for one in trial.judged}
+    by_campaign = {one.key: auc(one.raw, one.answers) for one in trial.judged}
     return [
         Figure(
             what="AUC",
@@ -179,45 +225,72 @@ def _campaign_figures(trial: Trial, seed: int) -> list[Figure]:
             measured=f"{calibration_error(forecast, answers):.4f}",
             beside="mean gap between forecast and rate",
         ),
-        *_forward_figures(trial, forecast, answers),
+        *_forward_figures(trial),
     ]
 
 
-def _forward_figures(trial: Trial, forecast: np.ndarray, answers: np.ndarray) -> list[Figure]:
-    earlier, earlier_answers = trial.forward
-    calibrated = trial.model.platt.apply(earlier)
-    platt = trial.model.platt
-    # What the model said before Platt's scaling, worked back.
-    odds = (np.log(forecast / (1 - forecast)) - platt.intercept) / platt.slope
-    raw = 1 / (1 + np.exp(-odds))
+def _forward_figures(trial: Trial) -> list[Figure]:
+    earlier, earlier_answers = _raw(trial.forward)
+    raw, answers = _raw(trial.judged)
+    platt = fit_platt(earlier, earlier_answers)
+    scaled = platt.apply(raw)
     steps = np.interp(raw, *fit_isotonic(earlier, earlier_answers))
+    loss = {
+        "without": log_loss(earlier, earlier_answers),
+        "the shift": _lost_in_time(trial.forward, lambda past: Platt(intercept=fit_shift(past))),
+        "Platt's scaling": _lost_in_time(trial.forward, _platt_of),
+    }
     return [
         Figure(
             what="forward validation before October: AUC, log loss, sum of p / sum of y",
-            measured=f"{auc(earlier, earlier_answers):.3f}, {log_loss(earlier, earlier_answers):.4f}, "
+            measured=f"{auc(earlier, earlier_answers):.4f}, {loss['without']:.5f}, "
             f"{earlier.sum() / earlier_answers.sum():.3f}",
-            beside=f"what settings were chosen by; Platt makes it {log_loss(calibrated, earlier_answers):.4f}",
+            beside="what settings and features were chosen by",
+        ),
+        Figure(
+            what="log loss before October, calibrated by what had ended before",
+            measured=", ".join(f"{name} {value:.5f}" for name, value in loss.items()),
+            beside="what the calibration was chosen by",
         ),
         Figure(
             what="without calibration: log loss, sum of p / sum of y",
-            measured=f"{log_loss(raw, answers):.4f}, {raw.sum() / answers.sum():.3f}",
+            measured=f"{log_loss(raw, answers):.5f}, {raw.sum() / answers.sum():.3f}",
+            beside=f"shift {trial.shift:.3f}",
+        ),
+        Figure(
+            what="Platt's scaling instead: log loss, sum of p / sum of y",
+            measured=f"{log_loss(scaled, answers):.5f}, {scaled.sum() / answers.sum():.3f}",
             beside=f"slope {platt.slope:.3f}, intercept {platt.intercept:.3f}",
         ),
         Figure(
             what="isotonic instead: log loss, sum of p / sum of y",
-            measured=f"{log_loss(steps, answers):.4f}, {steps.sum() / answers.sum():.3f}",
+            measured=f"{log_loss(steps, answers):.5f}, {steps.sum() / answers.sum():.3f}",
         ),
     ]
 
 
+def _lost_in_time(forward: Sequence[Told], learn: Callable[[list[Forecast]], Platt]) -> float:
+    """Returns the log loss when each campaign is corrected by the forecasts of those that had ended when it started."""
+    corrected = [
+        learn([other.as_rows for other in forward if other.ended <= one.started]).apply(one.raw) for one in forward
+    ]
+    return log_loss(_flat(corrected), _flat([one.answers for one in forward]))
+
+
+def _platt_of(past: list[Forecast]) -> Platt:
+    if sum(int(each.answers.sum()) for each in past) < FEWEST_ANSWERS:
+        return Platt()
+    return fit_platt(_flat([each.probability for each in past]), _flat([each.answers for each in past]))
+
+
 def _beside(name: str, trial: Trial) -> Figure:
-    forecast, answers = trial.flat
-    low = trial.forward
+    forecast, answers = _judged(trial)
+    earlier = _raw(trial.forward)
     return Figure(
         what=f"{name}: AUC, log loss, sum of p / sum of y",
-        measured=f"{auc(forecast, answers):.3f}, {log_loss(forecast, answers):.4f}, "
+        measured=f"{auc(forecast, answers):.4f}, {log_loss(forecast, answers):.5f}, "
         f"{forecast.sum() / answers.sum():.3f}",
-        beside=f"forward before October: AUC {auc(*low):.3f}, log loss {log_loss(*low):.4f}",
+        beside=f"forward before October: AUC {auc(*earlier):.4f}, log loss {log_loss(*earlier):.5f}",
     )
 
 
@@ -230,10 +303,10 @@ def coupon_figures(facts: Sequence[tuple[Offering, CampaignFacts]], seed: int, t
     """Measures shopper × coupon."""
     tell("Learning shopper × coupon …")
     trial = coupon_trial(facts, COUPON_SETTINGS, seed)
-    forecast, answers = trial.flat
+    forecast, answers = _judged(trial)
     area = auc(forecast, answers)
     ranked = next(one for one in trial.judged if one.key == RANKED)
-    recall, gain = ranked_well(ranked.forecast, ranked.answers)
+    recall, gain = ranked_well(ranked.raw, ranked.answers)
     ratio = float(forecast.sum() / answers.sum())
     figures = [
         Figure(what="AUC", measured=f"{area:.4f}", aim=">= .955", holds=area >= 0.955, beside="anchor .948"),
@@ -249,13 +322,13 @@ def coupon_figures(facts: Sequence[tuple[Offering, CampaignFacts]], seed: int, t
         ),
         Figure(what="sum of p / sum of y", measured=f"{ratio:.3f}", aim=".9-1.1", holds=0.9 <= ratio <= 1.1),
         Figure(what="log loss", measured=f"{log_loss(forecast, answers):.5f}"),
-        *_forward_figures(trial, forecast, answers),
+        *_forward_figures(trial),
     ]
     for name, settings in _others(COUPON_SETTINGS).items():
         tell(f"Compared with {name} …")
         other = coupon_trial(facts, settings, seed)
         only = next(one for one in other.judged if one.key == RANKED)
-        recall, gain = ranked_well(only.forecast, only.answers)
+        recall, gain = ranked_well(only.raw, only.answers)
         figures += [
             _beside(name, other),
             Figure(what=f"{name}: recall@10, NDCG@10", measured=f"{recall:.3f}, {gain:.3f}"),

@@ -247,6 +247,7 @@ def _lesson(offering: Offering, facts: CampaignFacts) -> Lesson:
         answers=_answers_of(facts).ravel(),
         started=offering.starts_at.timestamp(),
         ended=offering.ends_at.timestamp(),
+        rows_each=len(facts.coupon_ids),
     )
 
 

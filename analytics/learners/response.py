@@ -12,7 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from analytics.learners.calibration import Flags, Platt, Vector, expit, fit_platt, logit
+from analytics.learners.calibration import Flags, Forecast, Platt, Vector, expit, fit_shift, logit
 from analytics.learners.trees import Forest, flatten
 
 Features = NDArray[np.float32]
@@ -44,7 +44,7 @@ class Settings:
     is_linear_in: frozenset[str] = frozenset()
 
 
-CAMPAIGN_SETTINGS = Settings(penalty=0.003, tree_weight=0.5, tree_count=60, leaves=4, least_rows=30)
+CAMPAIGN_SETTINGS = Settings(penalty=0.01, tree_weight=0.5, tree_count=60, leaves=4, least_rows=30)
 # What tells shoppers apart is the same for all coupons of one, and 460 shoppers who ever answered are too few to
 # split by: the trees look at coupons, at the pair, and at the little of the shopper that helps.
 COUPON_SETTINGS = Settings(
@@ -146,12 +146,17 @@ class ResponseModel:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """One ended campaign: its rows, who answered, and when it ran (in any unit, the same for all)."""
+    """One ended campaign: its rows, who answered, and when it ran (in any unit, the same for all).
+
+    Attributes:
+        rows_each: rows of one shopper; they follow each other.
+    """
 
     features: Features
     answers: Flags
     started: float
     ended: float
+    rows_each: int = 1
 
 
 class TooFewAnswers(Exception):
@@ -167,9 +172,9 @@ def fit_response(
 ) -> tuple[ResponseModel, list[tuple[int, Vector]]]:
     """Learns from ended campaigns, and calibrates on what earlier campaigns would have said of later ones.
 
-    Each campaign is predicted by a model of those that had ended when it started. Pooled over campaigns, these
-    forecasts show how a model fares on the next campaign, shift of the base rate included; Platt's scaling is learned
-    from them. Predicting each from all others would know the future and promise too much.
+    Each campaign is predicted by a model of those that had ended when it started. These forecasts show how a model
+    fares on the next campaign, and how much too high or too low it is; see `fit_shift`. Predicting each from all others
+    would know the future and promise too much.
 
     Args:
         names: of the columns of every lesson's features.
@@ -186,14 +191,25 @@ def fit_response(
     # Sums of several threads come in any order, and their last bits with them.
     with threadpool_limits(limits=1):
         forward = _forecast_forward(lessons, names, settings, seed)
-        platt = Platt()
-        if sum(int(lessons[number].answers.sum()) for number, _ in forward) >= FEWEST_ANSWERS:
-            platt = fit_platt(
-                np.concatenate([forecast for _, forecast in forward]),
-                np.concatenate([lessons[number].answers for number, _ in forward]),
-            )
+        shift = fit_shift(
+            [Forecast(forecast, lessons[number].answers, lessons[number].rows_each) for number, forecast in forward]
+        )
         model = _fit(lessons, names, settings, seed)
-    return replace(model, platt=platt), forward
+    return replace(model, platt=Platt(intercept=shift)), forward
+
+
+def any_answer(pairs: Vector) -> Vector:
+    """Returns the chance of at least one answer: `1 - Π(1 - p)` over a shopper's coupons, shoppers × coupons.
+
+    As if each were decided by itself; too high, since whoever uses one uses several.
+    """
+    chance: Vector = 1.0 - np.exp(np.log1p(-np.minimum(pairs, 1.0 - FLAT)).sum(axis=1))
+    return chance
+
+
+def blended(one: Vector, other: Vector, *, share: float) -> Vector:
+    """Returns two forecasts of the same blended on the log odds, `share` of it the other one."""
+    return expit((1 - share) * logit(one) + share * logit(other))
 
 
 def _forecast_forward(

@@ -63,6 +63,8 @@ PAIR_COLUMNS = (
     "shelf_spend",
     "shelf_spend_quarter",
     "shelf_with_coupon",
+    "type_spend",
+    "type_orders",
 )
 BOUGHT_COLUMNS = PAIR_COLUMNS[:8]
 
@@ -241,6 +243,9 @@ def _pair(facts: CampaignFacts) -> dict[str, Matrix]:
         "shelf_share": np.sqrt(np.maximum(raw("shelf_spend"), 0.0) / everything),
         "shelf_spend_quarter": np.log1p(np.maximum(raw("shelf_spend_quarter"), 0.0) / CENTS),
         "shelf_with_coupon": np.log1p(raw("shelf_with_coupon")),
+        # A type is finer than a shelf and coarser than a product: it counts another brand and another pack too.
+        "type_spend": np.log1p(np.maximum(raw("type_spend"), 0.0) / CENTS),
+        "type_orders": np.log1p(raw("type_orders")),
         "loyalty": spend / (np.maximum(raw("shelf_spend"), spend) + 2.0 * CENTS),
         # Where a campaign chooses coupons by past purchases, the place among them tells what was chosen.
         "rank_orders": np.log(by_orders),

@@ -16,6 +16,7 @@ import numpy as np
 from django.conf import settings
 from django.db import connection
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from analytics.learners.response_features import (
     BOUGHT_COLUMNS,
@@ -190,6 +191,25 @@ FROM analytics_response_scope AS scope JOIN coupons_product AS product ON produc
 WHERE scope.coupon_id = ANY(%(coupons)s) GROUP BY scope.coupon_id, product.category_id
 """
 
+# The type of a product is what it is, whoever makes it and however large the pack: finer than a shelf.
+TYPE_COVER = """
+SELECT scope.coupon_id, COALESCE(NULLIF(BTRIM(product_type), ''), 'category:' || category_id), COUNT(*)
+FROM analytics_response_scope AS scope JOIN coupons_product AS product ON product.id = scope.product_id
+WHERE scope.coupon_id = ANY(%(coupons)s) GROUP BY 1, 2
+"""
+
+TYPE_SPEND = """
+WITH typed AS (
+    SELECT id, COALESCE(NULLIF(BTRIM(product_type), ''), 'category:' || category_id) AS type FROM coupons_product
+)
+SELECT line.shopper_id, typed.type, SUM(spend), COUNT(DISTINCT order_id) FROM analytics_response_line AS line
+JOIN analytics_response_audience AS audience ON audience.shopper_id = line.shopper_id
+JOIN typed ON typed.id = line.product_id
+WHERE line.shopper_id BETWEEN %(first)s AND %(last)s AND at < %(as_of)s AND gone_at >= %(as_of)s
+  AND typed.type = ANY(%(types)s)
+GROUP BY 1, 2
+"""
+
 COUPONS = """
 WITH size AS (
     SELECT coupon_id, COUNT(*) AS products FROM analytics_response_scope
@@ -299,6 +319,7 @@ def _facts_of(
         at = place.of(kin)
         facts.pairs[at[0], at[1], PAIR_COLUMNS.index("kin_used")] = [row[2] for row in kin]
     _add_categories(facts, place, _read(CATEGORY_SPEND, parameters), _read(CATEGORY_COVER, parameters))
+    _add_types(facts, place, parameters)
     _add_whole(facts)
     if facts.answers is not None and (answers := _read(ANSWERS, parameters)):
         at = place.of(answers)
@@ -339,6 +360,25 @@ def _add_categories(
         facts.pairs[..., PAIR_COLUMNS.index(name)] = done @ weight
 
 
+def _add_types(facts: CampaignFacts, place: _Places, parameters: dict[str, Any]) -> None:
+    """Adds what a shopper buys of the types of each coupon's products, weighted by how many of them are of a type."""
+    cover = _read(TYPE_COVER, parameters)
+    types = sorted({row[1] for row in cover})
+    spend = _read(TYPE_SPEND, {**parameters, "types": types})
+    if not spend:
+        return
+    number = {name: index for index, name in enumerate(types)}
+    found = np.searchsorted(place.coupons, [row[0] for row in cover], sorter=place.coupon_order)
+    weight = np.zeros((len(types), len(facts.coupon_ids)))
+    weight[[number[row[1]] for row in cover], place.coupon_order[found]] = [row[2] for row in cover]
+    weight /= np.maximum(weight.sum(axis=0), 1)
+    at = np.searchsorted(place.shoppers, [row[0] for row in spend]), [number[row[1]] for row in spend]
+    for source, name in ((2, "type_spend"), (3, "type_orders")):
+        # There are many more types than anybody buys of.
+        done = csr_array(([float(row[source]) for row in spend], at), shape=(len(facts.shopper_ids), len(types)))
+        facts.pairs[..., PAIR_COLUMNS.index(name)] = done @ weight
+
+
 def _add_whole(facts: CampaignFacts) -> None:
     """A coupon on everything covers whatever its shopper buys."""
     whole = [row[0] for row in _read("SELECT coupon_id FROM analytics_response_whole", {})]
@@ -348,6 +388,8 @@ def _add_whole(facts: CampaignFacts) -> None:
         for name in ("spend", "spend_quarter", "with_coupon"):
             shelf = PAIR_COLUMNS.index(f"shelf_{name}")
             facts.pairs[:, column, shelf] = facts.of_shopper(name)
+        for name in ("spend", "orders"):
+            facts.pairs[:, column, PAIR_COLUMNS.index(f"type_{name}")] = facts.of_shopper(name)
 
 
 def _read(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

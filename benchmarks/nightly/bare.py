@@ -144,7 +144,7 @@ def allocation() -> None:
     chance = (1 - np.exp(-column["purchases"] / 365 * 30)) * (column["redemptions"] + 1) / (column["claims"] + 10)
     amounts = np.array(list(plan.campaign.coupons.order_by("pk").values_list("amount_off", flat=True)), dtype=float)
     costs = chance[:, None] * np.exp(-4 * amounts / np.maximum(basket, 1)[:, None]) * amounts
-    values = costs / amounts * np.maximum(basket[:, None], 4 * amounts) * plan.margin_percent / 100
+    values = costs / amounts * np.maximum(basket[:, None], 4 * amounts) * plan.margin / 100
     best = (values - costs).argmax(axis=1)
     rows = np.arange(len(best))
     order = np.argsort(-values[rows, best] / np.maximum(costs[rows, best], 1e-9))

@@ -81,6 +81,23 @@ class TestCounting:
         assert facts.of_pair("recency")[0, 0] == pytest.approx(3)
         assert np.isnan(facts.of_pair("recency")[0, 1])
 
+    def test_a_pair_counts_what_is_of_the_same_type_under_any_name(self, shopper: User) -> None:
+        mine, alike, other = (
+            factories.make_product(price=PRICE, product_type=name) for name in ("Yogurt", " Yogurt", "Cheese")
+        )
+        untyped = factories.make_product(price=PRICE)
+        beside = factories.make_product(price=PRICE, category=untyped.category)
+        campaign = make_mailing([mine, other, untyped], [shopper], starts_at=STARTS, key="one")
+        ScopeEntry.objects.create(coupon=coupons_of(campaign)[1], product=mine)
+        make_orders(shopper, alike, [AS_OF - 100 * DAY, AS_OF - 3 * DAY])
+        make_orders(shopper, beside, [AS_OF - 3 * DAY])
+        facts = facts_of(campaign, [shopper])
+
+        # Half of what the second covers is yogurt; what has no type counts by its shelf.
+        assert facts.of_pair("type_orders")[0].tolist() == [2, 1, 1]
+        assert facts.of_pair("type_spend")[0].tolist() == [2 * PRICE, PRICE, PRICE]
+        assert facts.of_pair("orders")[0].tolist() == [0, 0, 0]
+
     def test_a_category_covers_what_lies_under_it_less_what_is_excluded(self, shopper: User) -> None:
         top = factories.make_category()
         below = factories.make_category(parent=top)
