@@ -16,6 +16,8 @@ from coupons.models import Category, Order, OrderLine, Product
 
 DAYS_A_WEEK = 7
 CLOSED_FOR = timedelta(days=28)
+YEAR = timedelta(days=364)
+FEWEST_ORDERS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,16 @@ def weeks_known(*, now: datetime, most: int) -> tuple[date, int] | None:
     Args:
         most: so many of the newest weeks at most.
     """
-    sold = Order.objects.filter(state=OrderState.REDEEMED, placed_at__lt=now)
-    span = sold.aggregate(first=Min("placed_at"), last=Max("placed_at"))
-    if span["first"] is None:
-        return None
-    first, last = shop_date(span["first"]), shop_date(span["last"])
     end = _monday_of(shop_date(now))
+    sold = Order.objects.filter(state=OrderState.REDEEMED, placed_at__lt=start_of_shop_day(end))
+    first, newest = sold.aggregate(first=Min("placed_at"), newest=Max("placed_at")).values()
+    if first is None:
+        return None
+    before = start_of_shop_day(end - YEAR)
+    if sold.filter(placed_at__gte=before)[:FEWEST_ORDERS].count() < FEWEST_ORDERS:
+        # A handful of orders, such as trials beside an imported history, are no year of a shop.
+        newest = sold.filter(placed_at__lt=before).aggregate(newest=Max("placed_at"))["newest"] or newest
+    first, last = shop_date(first), shop_date(newest)
     if last < end - CLOSED_FOR:
         end = _monday_of(last + timedelta(days=1))
     # The week of the first order is a part of one, unless that was a Monday's.

@@ -250,7 +250,7 @@ def _add_types(facts: CampaignFacts, place: _Places, parameters: dict[str, Any])
     weight = np.zeros((len(types), len(facts.coupon_ids)))
     weight[[number[row[1]] for row in cover], place.coupon_order[found]] = [row[2] for row in cover]
     weight /= np.maximum(weight.sum(axis=0), 1)
-    at = np.searchsorted(place.shoppers, [row[0] for row in spend]), [number[row[1]] for row in spend]
+    at = np.searchsorted(place.shoppers, [row[0] for row in spend]), [row[1] for row in spend]
     for source, name in ((2, "type_spend"), (3, "type_orders")):
         # There are many more types than anybody buys of.
         done = csr_array(([float(row[source]) for row in spend], at), shape=(len(facts.shopper_ids), len(types)))

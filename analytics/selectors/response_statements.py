@@ -124,16 +124,17 @@ FROM analytics_response_scope AS scope JOIN coupons_product AS product ON produc
 WHERE scope.coupon_id = ANY(%(coupons)s) GROUP BY 1, 2
 """
 
+# Types by their place among those asked for: sorting lines by text would take longest of all.
 TYPE_SPEND = """
-WITH typed AS (
-    SELECT id, COALESCE(NULLIF(BTRIM(product_type), ''), 'category:' || category_id) AS type FROM coupons_product
+WITH typed AS MATERIALIZED (
+    SELECT product.id, wanted.place FROM coupons_product AS product
+    JOIN unnest(%(types)s::text[]) WITH ORDINALITY AS wanted (type, place)
+      ON wanted.type = COALESCE(NULLIF(BTRIM(product_type), ''), 'category:' || category_id)
 )
-SELECT line.shopper_id, typed.type, SUM(spend), COUNT(DISTINCT order_id) FROM analytics_response_line AS line
+SELECT line.shopper_id, typed.place - 1, SUM(spend), COUNT(DISTINCT order_id) FROM analytics_response_line AS line
 JOIN analytics_response_audience AS audience ON audience.shopper_id = line.shopper_id
 JOIN typed ON typed.id = line.product_id
-WHERE line.shopper_id BETWEEN %(first)s AND %(last)s AND at < %(as_of)s AND gone_at >= %(as_of)s
-  AND typed.type = ANY(%(types)s)
-GROUP BY 1, 2
+WHERE line.shopper_id BETWEEN %(first)s AND %(last)s AND at < %(as_of)s AND gone_at >= %(as_of)s GROUP BY 1, 2
 """
 
 COUPONS = """

@@ -35,6 +35,11 @@ def recommend_coupons() -> None:
     call_command("run_recommendation", "--if-missing")
 
 
+def forecast() -> None:
+    """Run the nightly forecast once, so that the first marketer finds what shelves will sell."""
+    call_command("run_stock_forecast", "--if-missing")
+
+
 FAILURE = 1
 
 STEPS: tuple[tuple[str, Callable[[], object]], ...] = (
@@ -44,6 +49,7 @@ STEPS: tuple[tuple[str, Callable[[], object]], ...] = (
     ("Live coupons and demo accounts", load_live_coupons),
     ("Shopper segments", segment_shoppers),
     ("Recommended coupons", recommend_coupons),
+    ("Forecasts of stock and demand", forecast),
 )
 
 

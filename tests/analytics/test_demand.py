@@ -97,6 +97,18 @@ class TestWeeksKnown:
         buy(factories.make_product(), start_of_shop_day(MONDAY) - timedelta(hours=1))
         assert weeks_known(now=later, most=52) == (MONDAY - 3 * WEEK, 3)
 
+    def test_of_an_imported_history_are_not_hidden_by_a_few_orders_of_today(self) -> None:
+        product = factories.make_product()
+        sell(product, weeks=4)
+        later = start_of_shop_day(MONDAY + 100 * WEEK)
+        imported = weeks_known(now=later, most=52)
+        for day in range(1, 10):
+            buy(product, later - timedelta(days=day))
+        assert weeks_known(now=later, most=52) == imported == (MONDAY - 4 * WEEK, 3)
+        # Control: one more, and the shop is alive.
+        buy(product, later - timedelta(days=1))
+        assert weeks_known(now=later, most=52) == (MONDAY + 48 * WEEK, 52)
+
 
 @pytest.mark.django_db
 class TestTheNight:

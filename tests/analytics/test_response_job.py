@@ -166,6 +166,37 @@ def test_without_an_ended_campaign_the_incumbent_goes_on_scoring(shop: Shop) -> 
     assert run.metrics["scores"] == CouponScore.objects.count() == len(shop.shoppers) * 4
 
 
+def make_champion_of_other_features(run: Run) -> None:
+    """Promotes a model that knew two features less, as a release before this one left it."""
+    learned = champion(Job.RESPONSE)
+    assert learned is not None
+    description = {**learned.description, "features": learned.description["features"][:-2]}
+    version = model_save(run=run, arrays=learned.arrays, metrics={}, description=description, now=NOW)
+    model_promote(version=version, reason="older", now=NOW)
+
+
+def test_a_champion_of_other_features_is_replaced_though_nothing_new_has_ended(shop: Shop) -> None:
+    make_champion_of_other_features(run_response(now=NOW))
+    run = run_response(now=NOW + DAY)
+
+    assert (run.state, run.metrics["outcome"]) == (RunState.PUBLISHED, "promoted")
+    learned = champion(Job.RESPONSE)
+    assert learned is not None
+    assert tuple(learned.description["features"]) == job.coupon_feature_names()
+    # Control: the one of these features goes on.
+    assert run_response(now=NOW + 2 * DAY).metrics["outcome"] == "nothing new has ended"
+
+
+def test_without_enough_to_learn_from_a_champion_of_other_features_leaves_its_scores(shop: Shop) -> None:
+    make_champion_of_other_features(run_response(now=NOW))
+    before = scores()
+    Campaign.objects.filter(pk__in=[campaign.pk for campaign in shop.ended]).update(status=CampaignStatus.DRAFT)
+    run = run_response(now=NOW + DAY)
+
+    assert (run.state, run.reason) == (RunState.SKIPPED, RunReason.TOO_FEW)
+    assert scores() == before
+
+
 def test_what_a_person_rolled_back_stays_so_for_a_week(shop: Shop) -> None:
     run = run_response(now=NOW - 40 * DAY, as_of=NOW - 40 * DAY)
     first = champion(Job.RESPONSE)

@@ -305,6 +305,9 @@ class TestARun:
         call_command("run_stock_forecast")
 
         assert "1 coupons, 0 of them run out" in capsys.readouterr().out
+        call_command("run_stock_forecast", "--if-missing")
+        assert "Nothing to do" in capsys.readouterr().out
+        assert Run.objects.count() == 1
 
     def test_of_an_empty_shop_publishes_nothing(self) -> None:
         assert run_stock_forecast(now=NOW).metrics["coupons"] == 0

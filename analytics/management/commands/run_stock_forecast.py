@@ -9,9 +9,10 @@ from analytics.models import Run
 
 
 class Command(NightlyCommand):
-    help = "Forecasts claims, uses and stock of every live coupon with a limit; shown on the coupon's page."
+    help = "Forecasts claims, uses, stock and budgets of live coupons with a limit, and what shelves will sell."
     job = Job.FORECAST
     looks_back = False
+    can_be_missing = True
 
     def start(self, **arguments: Any) -> Run:
         return run_stock_forecast(**arguments)
