@@ -34,7 +34,6 @@ from campaigns.enums import CampaignStatus
 from campaigns.services.exposures import campaign_exposures_log
 from coupons.services.allocations import allocations_replace
 
-FEWEST_BUYERS = 1
 # An allocation that was not renewed for two nights ends: what it rested on is old.
 LASTS = timedelta(days=2)
 
@@ -58,7 +57,7 @@ def run_allocations(*, now: datetime) -> list[Run]:
     errors: list[Exception] = []
     with exclusively(Job.ALLOCATION):
         runs_mark_interrupted(job=Job.ALLOCATION, now=now)
-        window = learning_window(now=now, as_of=None, fewest_shoppers=FEWEST_BUYERS)
+        window = learning_window(now=now, as_of=None)
         # It is the same for all plans, and takes long.
         effect = cache(lambda: effect_shown(before=window.end))
         for plan in plans.select_related("campaign__budget").order_by("pk"):
@@ -80,7 +79,7 @@ def run_allocation(*, plan: AllocationPlan, now: datetime) -> Run:
     """
     with exclusively(Job.ALLOCATION):
         runs_mark_interrupted(job=Job.ALLOCATION, now=now)
-        window = learning_window(now=now, as_of=None, fewest_shoppers=FEWEST_BUYERS)
+        window = learning_window(now=now, as_of=None)
         return _run_plan(plan, window, lambda: effect_shown(before=window.end), now)
 
 
@@ -93,8 +92,8 @@ def dry_run(*, plan: AllocationPlan, now: datetime) -> dict[str, Any]:
     Raises:
         NotPossible
     """
-    latest = learning_window(now=now, as_of=None, fewest_shoppers=FEWEST_BUYERS)
-    window = learning_window(now=now, as_of=latest.end - LOOKS_AHEAD, fewest_shoppers=FEWEST_BUYERS)
+    latest = learning_window(now=now, as_of=None)
+    window = learning_window(now=now, as_of=latest.end - LOOKS_AHEAD)
     decision = decide(plan=plan, window=window, effect=lambda: effect_shown(before=window.end), now=None)
     bought = bought_within(decision.buyers, start=window.end, end=latest.end)
     chosen = decision.allocation.choice != NONE

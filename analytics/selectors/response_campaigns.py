@@ -62,7 +62,7 @@ def audience_chunks(*, offering: Offering, now: datetime, chunk_rows: int) -> It
     else:
         audience = campaign_audience(campaign=campaign, now=now)
         if AllocationPlan.objects.filter(campaign=campaign, is_active=True).exists():
-            window = learning_window(now=now, as_of=None, fewest_shoppers=1)
+            window = learning_window(now=now, as_of=None)
             bought = BehaviourEvent.objects.filter(
                 kind=BehaviourKind.PURCHASE, occurred_at__gte=window.start, occurred_at__lt=window.end
             )

@@ -12,6 +12,8 @@ from users.enums import BehaviourKind
 from users.models import BehaviourEvent
 
 WINDOW_LASTS = timedelta(days=365)
+# With fewer buyers in a year a shop is not running, and what was imported says more. A job that learns wants more.
+FEWEST_SHOPPERS = 10
 PURCHASES = BehaviourEvent.objects.filter(kind=BehaviourKind.PURCHASE)
 
 
@@ -24,7 +26,7 @@ class Window:
     ends_with: WindowEnd
 
 
-def learning_window(*, now: datetime, as_of: datetime | None, fewest_shoppers: int) -> Window:
+def learning_window(*, now: datetime, as_of: datetime | None, fewest_shoppers: int = FEWEST_SHOPPERS) -> Window:
     """Returns the year of behaviour to learn from.
 
     It ends with `as_of` if that is given, else with now. When fewer than `fewest_shoppers` shoppers bought
