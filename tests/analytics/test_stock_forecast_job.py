@@ -172,6 +172,27 @@ class TestBudgets:
         # 70.00 in two weeks are five a day.
         assert self.forecast(coupon).budget_days == pytest.approx(14, abs=0.8)
 
+    @pytest.mark.parametrize("days", [28, 3])
+    def test_are_also_spent_by_automatic_promotions(self, days: int) -> None:
+        """Nobody claims these: what they take is known from what they took, since they began."""
+        promotion = factories.make_coupon(stock=None, handout="automatic", claim_starts_at=NOW - days * DAY)
+        coupon = factories.make_coupon()
+        budget = factories.make_budget(cap=400_00, spent=200_00)
+        for each in (promotion, coupon):
+            each.budgets.add(budget)
+        assert self.forecast(coupon).budget_days is None
+        for day in range(days):
+            at = NOW - (day + 0.5) * DAY
+            redemption = Redemption.objects.create(
+                coupon=promotion, order=make_order(factories.make_shopper(), at), amount=100_00, redeemed_at=at
+            )
+            BudgetEntry.objects.create(budget=budget, redemption=redemption, kind="spent", amount=100_00, created_at=at)
+
+        assert self.forecast(coupon).budget_days == pytest.approx(2, abs=0.6)
+        forecast = StockForecast.objects.get(coupon=promotion)
+        assert forecast.budget_days == pytest.approx(2, abs=0.6)
+        assert forecast.claims_a_day == forecast.redemptions_a_week == 0
+
 
 @pytest.mark.django_db
 class TestWhatItReads:
@@ -366,6 +387,15 @@ class TestTheCouponsPage:
 
         client.post(path, {"quantity": suggested, "reason": "forecast", "_form_submitted": "true"})
         assert Stock.objects.get(coupon=coupon).remaining() == 20 + suggested
+
+    def test_says_of_an_automatic_promotion_how_long_its_budget_lasts(self, client: Client, marketer: User) -> None:
+        coupon = factories.make_coupon(stock=None, handout="automatic")
+        coupon.budgets.add(factories.make_budget())
+        run_stock_forecast(now=database_now())
+        page = self.page(client, coupon)
+        assert "Days the budget lasts" in page
+        assert "Days of cover" not in page
+        assert "Claims a day, next week" not in page
 
     def test_says_nothing_without_a_forecast_in_force(self, client: Client, marketer: User) -> None:
         coupon = factories.make_coupon(stock=20, limit_per_shopper=100)
