@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from analytics.admin.figures.demand import last_demand
 from analytics.enums import Job, RunState
 from analytics.errors import RunInProgress
 from analytics.jobs import stock_forecast
@@ -36,6 +37,7 @@ from coupons.models import (
 from coupons.services.stock import stock_top_up
 from tests import factories
 from tests.analytics.builders import WINDOW, make_claim_at, make_model, make_order, make_redemption
+from tests.analytics.response_shop import make_orders
 from users.models import User
 
 NOW = factories.NOW
@@ -351,6 +353,24 @@ class TestARun:
         assert StockForecast.objects.get().made_at == NOW
         assert Run.objects.first().state == RunState.FAILED  # type: ignore[union-attr]
 
+    def test_goes_on_when_the_shelves_cannot_be_forecast(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        factories.make_coupon()
+        product = factories.make_product()
+        for week in range(1, 9):
+            make_orders(factories.make_shopper(), product, [NOW - 7 * week * DAY])
+        before = run_stock_forecast(now=NOW)
+        assert "demand_failed" not in before.metrics
+        monkeypatch.setattr(stock_forecast, "demand_ahead", _break_the_statement)
+        run = run_stock_forecast(now=NOW + DAY)
+
+        assert (run.state, run.metrics["coupons"]) == (RunState.PUBLISHED, 1)
+        assert "Error" in run.metrics["demand_failed"]
+        assert StockForecast.objects.get().made_at == NOW + DAY
+        # Last night's is shown until there is another.
+        shown = last_demand()
+        assert shown is not None
+        assert shown.made_at == NOW
+
 
 def _taken(_name: str) -> Any:
     raise RunInProgress
@@ -358,6 +378,10 @@ def _taken(_name: str) -> Any:
 
 def _break(**_arguments: Any) -> Any:
     raise RuntimeError("broken")
+
+
+def _break_the_statement(**_arguments: Any) -> Any:
+    Run.objects.raw("SELECT nothing FROM nowhere")[0]
 
 
 @pytest.mark.django_db
