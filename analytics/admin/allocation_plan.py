@@ -34,6 +34,8 @@ from users.models import User
 MORE = 1_000
 # A worker that is well takes a request up within seconds; the beat asks every quarter of a minute.
 LATE = timedelta(minutes=1)
+# One worker at a time does requests; after so long the one that took another up is gone rather than busy.
+MAY_BE_BUSY_FOR = timedelta(hours=1)
 
 HINTS = {
     "campaign": gettext_lazy("Its coupons for allocated shoppers are set aside; its other coupons stay as they are."),
@@ -183,10 +185,12 @@ def progress_of(plan: AllocationPlan) -> dict[str, Any]:
     """Returns the last request of each kind, in the words of the plan's page."""
     now = database_now()
     rows: list[dict[str, Any]] = []
+    taken_up = PlanRequest.objects.filter(state=RequestState.RUNNING, started_at__gt=now - MAY_BE_BUSY_FOR)
+    is_busy = taken_up.exists()
     for kind in RequestKind:
         asked = PlanRequest.objects.filter(plan=plan, kind=kind).select_related("asked_by").order_by("-pk").first()
         if asked is not None:
-            is_late = asked.state == RequestState.WAITING and now - asked.asked_at > LATE
+            is_late = asked.state == RequestState.WAITING and now - asked.asked_at > LATE and not is_busy
             rows.append({"asked": asked, "is_late": is_late, "has_figures": _has_figures(asked)})
     return {
         "rows": rows,

@@ -15,34 +15,43 @@ from analytics.jobs.allocation_decision import NotPossible
 from analytics.jobs.exclusive import exclusively
 from analytics.models import PlanRequest
 
+# The lock of whoever does requests.
+REQUESTS = "plan requests"
+
 logger = structlog.get_logger(__name__)
 
 
 def plan_request_run(*, request_id: int, clock: Callable[[], datetime]) -> int:
     """Does what one request asks, unless somebody else does or did; returns how many it did.
 
-    While the night's allocation runs a decision waits; the beat's next round tries again. An unexpected error is
-    written to the request and raised.
+    One worker at a time does requests, however many are asked for: they take minutes, and other work waits for workers
+    too. While another one does, and while the night's allocation runs, the request waits; the beat's next round tries
+    again. An unexpected error is written to the request and raised.
     """
     try:
-        with exclusively(_lock_of(request_id)):
-            waiting = PlanRequest.objects.filter(pk=request_id, state=RequestState.WAITING)
-            if not waiting.update(state=RequestState.RUNNING, started_at=clock()):
-                return 0
-            return _do(PlanRequest.objects.select_related("plan__campaign__budget").get(pk=request_id), clock)
+        with exclusively(REQUESTS):
+            return _take(request_id, clock)
     except RunInProgress:
-        # The same message twice: the other worker does it.
         return 0
 
 
 def plan_requests_run(*, clock: Callable[[], datetime]) -> int:
-    """Does what no worker heard of, and closes what a worker left behind when it died; returns how many it did."""
-    for request_id in PlanRequest.objects.filter(state=RequestState.RUNNING).values_list("pk", flat=True):
-        _close_if_abandoned(request_id, clock)
-    waiting = PlanRequest.objects.filter(state=RequestState.WAITING).order_by("pk")
-    return sum(
-        plan_request_run(request_id=request_id, clock=clock) for request_id in waiting.values_list("pk", flat=True)
-    )
+    """Does what waits, and closes what a worker left behind when it died; returns how many it did."""
+    try:
+        with exclusively(REQUESTS):
+            _close_abandoned(clock)
+            waiting = PlanRequest.objects.filter(state=RequestState.WAITING).order_by("pk")
+            return sum(_take(request_id, clock) for request_id in waiting.values_list("pk", flat=True))
+    except RunInProgress:
+        # Another worker does them, and lives.
+        return 0
+
+
+def _take(request_id: int, clock: Callable[[], datetime]) -> int:
+    waiting = PlanRequest.objects.filter(pk=request_id, state=RequestState.WAITING)
+    if not waiting.update(state=RequestState.RUNNING, started_at=clock()):
+        return 0
+    return _do(PlanRequest.objects.select_related("plan__campaign__budget").get(pk=request_id), clock)
 
 
 def _do(request: PlanRequest, clock: Callable[[], datetime]) -> int:
@@ -64,20 +73,12 @@ def _do(request: PlanRequest, clock: Callable[[], datetime]) -> int:
     return 1
 
 
-def _close_if_abandoned(request_id: int, clock: Callable[[], datetime]) -> None:
-    try:
-        with exclusively(_lock_of(request_id)):
-            left = PlanRequest.objects.filter(pk=request_id, state=RequestState.RUNNING)
-            if left.update(state=RequestState.FAILED, reason=RunReason.INTERRUPTED, finished_at=clock()):
-                logger.warning("plan request abandoned", request=request_id)
-    except RunInProgress:
-        # A worker holds it: it is being done.
-        return
+def _close_abandoned(clock: Callable[[], datetime]) -> None:
+    """Closes requests whose worker is gone: while this one holds the lock, no other does any."""
+    left = PlanRequest.objects.filter(state=RequestState.RUNNING)
+    if closed := left.update(state=RequestState.FAILED, reason=RunReason.INTERRUPTED, finished_at=clock()):
+        logger.warning("plan requests abandoned", requests=closed)
 
 
 def _finish(request: PlanRequest, state: RequestState, clock: Callable[[], datetime], **fields: Any) -> None:
     PlanRequest.objects.filter(pk=request.pk).update(state=state, finished_at=clock(), **fields)
-
-
-def _lock_of(request_id: int) -> str:
-    return f"plan request {request_id}"

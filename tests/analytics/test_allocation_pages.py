@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils.translation import override
@@ -15,10 +17,12 @@ from analytics.errors import AskedAlready, RunInProgress
 from analytics.jobs import plan_requests as job
 from analytics.jobs.allocation import dry_run, run_allocation
 from analytics.jobs.allocation_decision import NotPossible
+from analytics.jobs.exclusive import exclusively
 from analytics.jobs.plan_requests import plan_request_run, plan_requests_run
 from analytics.models import AllocationPlan, PlanRequest, Run
 from analytics.services.plan_requests import plan_request_create
 from campaigns.models import Exposure
+from config.kernel.clock import database_now
 from coupons.models import Allocation
 from tests import factories
 from tests.analytics.builders import make_plan, make_population
@@ -155,6 +159,13 @@ class TestPages:
         PlanRequest.objects.update(asked_at=asked.asked_at - timedelta(minutes=2))
         late = superuser_client.get(self.page("progress", plan), headers={"accept-language": "en"})
         assert "No worker has taken it up" in late.content.decode()
+        # It waits for one that is at work on another plan's.
+        other = plan_request_create(
+            plan=make_plan(NOW), kind=RequestKind.DRY_RUN, actor=factories.make_marketer(), now=NOW
+        )
+        PlanRequest.objects.filter(pk=other.pk).update(state=RequestState.RUNNING, started_at=database_now())
+        waits = superuser_client.get(self.page("progress", plan), headers={"accept-language": "en"})
+        assert "No worker has taken it up" not in waits.content.decode()
         plan_requests_run(clock=lambda: NOW)
         over = superuser_client.get(self.page("progress", plan))
         assert "hx-get" not in over.content.decode()
@@ -224,3 +235,37 @@ class TestRequests:
         PlanRequest.objects.update(asked_at=NOW - 31 * DAY)
         self.ask(asked.plan)
         assert not PlanRequest.objects.filter(pk=asked.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_worker_at_a_time_does_what_is_asked() -> None:
+    """However many plans are tried at once, other work finds workers."""
+    if connection.vendor != "postgresql":
+        pytest.skip("another database has no lock to hold")
+    first, second = (
+        plan_request_create(plan=make_plan(NOW), kind=RequestKind.DRY_RUN, actor=factories.make_marketer(), now=NOW)
+        for _ in range(2)
+    )
+    PlanRequest.objects.filter(pk=first.pk).update(state=RequestState.RUNNING, started_at=NOW)
+    done: list[int] = []
+
+    def other() -> None:
+        try:
+            done.append(plan_request_run(request_id=second.pk, clock=lambda: NOW))
+            done.append(plan_requests_run(clock=lambda: NOW))
+        finally:
+            connection.close()
+
+    def states() -> list[str]:
+        return list(PlanRequest.objects.order_by("pk").values_list("state", flat=True))
+
+    with exclusively(job.REQUESTS):
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert done == [0, 0]
+    assert states() == [RequestState.RUNNING, RequestState.WAITING]
+    # Control: once that worker is gone, the next round does what waits and closes what was left behind.
+    other()
+    assert done[2:] == [1, 0]
+    assert states() == [RequestState.FAILED, RequestState.REFUSED]
