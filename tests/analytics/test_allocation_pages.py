@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from analytics.models import AllocationPlan, PlanRequest, Run
 from analytics.services.plan_requests import plan_request_create
 from campaigns.models import Exposure
 from config.kernel.clock import database_now
+from config.kernel.errors import NotFound
 from coupons.models import Allocation
 from tests import factories
 from tests.analytics.builders import make_plan, make_population
@@ -199,6 +201,13 @@ class TestRequests:
         self.ask(asked.plan, RequestKind.DRY_RUN)
         assert plan_requests_run(clock=lambda: NOW) == 2
 
+    def test_of_a_plan_that_was_deleted_are_none(self) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        AllocationPlan.objects.filter(pk=plan.pk).delete()
+        with pytest.raises(NotFound):
+            self.ask(plan)
+        assert not PlanRequest.objects.exists()
+
     def test_wait_while_the_night_decides(self, crowd: list[User], monkeypatch: pytest.MonkeyPatch) -> None:
         asked = self.ask(make_plan(NOW, budget=30_00))
 
@@ -269,3 +278,26 @@ def test_one_worker_at_a_time_does_what_is_asked() -> None:
     other()
     assert done[2:] == [1, 0]
     assert states() == [RequestState.FAILED, RequestState.REFUSED]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_ask_at_once_one_is_heard() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("another database has one writer")
+    plan, actor = make_plan(NOW), factories.make_marketer()
+    together = threading.Barrier(4)
+
+    def ask(_number: int) -> str:
+        try:
+            together.wait()
+            plan_request_create(plan=plan, kind=RequestKind.DRY_RUN, actor=actor, now=NOW)
+        except AskedAlready as refusal:
+            return refusal.code
+        finally:
+            connection.close()
+        return "asked"
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = sorted(pool.map(ask, range(4)))
+    assert answers == ["asked", "asked_already", "asked_already", "asked_already"]
+    assert PlanRequest.objects.count() == 1
