@@ -124,7 +124,8 @@ class Decision(AppendOnlyModel):
     coupon = models.ForeignKey(Coupon, verbose_name=_("coupon"), on_delete=models.PROTECT, related_name="+")
     propensity = models.FloatField(_("propensity"))
     policy = models.PositiveBigIntegerField(_("model in force"), default=0)
-    segment = models.CharField(_("segment"), max_length=64, blank=True, default="")
+    # The database knows the default too: processes of the release before write rows without it while one is upgraded.
+    segment = models.CharField(_("segment"), max_length=64, blank=True, default="", db_default="")
     day = models.DateField(_("day"))
     decided_at = models.DateTimeField(_("decided"))
 
