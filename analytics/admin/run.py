@@ -36,6 +36,7 @@ FIGURES = (
     ("claims_a_day", gettext_lazy("Claims a day, next week")),
     ("budgets_running_out", gettext_lazy("Coupons whose budget is expected to end within four weeks")),
     ("redemptions_a_week", gettext_lazy("Uses in the next seven days")),
+    ("demand_failed", gettext_lazy("Why shelves were not forecast")),
     ("groups", gettext_lazy("Variant groups")),
     ("measured", gettext_lazy("Decisions measured tonight")),
     ("earned", gettext_lazy("Reward of the model in use, with its interval")),

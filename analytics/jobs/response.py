@@ -45,7 +45,12 @@ from analytics.selectors.response import (
     recipient_counts,
     recipients_of,
 )
-from analytics.selectors.response_campaigns import audience_chunks, ended_offerings, open_offerings
+from analytics.selectors.response_campaigns import (
+    allocated_coupons,
+    audience_chunks,
+    ended_offerings,
+    open_offerings,
+)
 from analytics.selectors.response_facts import response_facts
 from analytics.selectors.windows import WINDOW_LASTS, learning_window
 from analytics.services.registry import Learned, champion, is_held_by_hand, model_promote, model_save
@@ -336,7 +341,11 @@ def _values(
 
 
 def _score(run: Run, choice: Choice, coming: Sequence[Offering], watch: Stopwatch) -> dict[str, Any]:
-    """Writes scores of every open campaign for its audience, and takes away those that were not renewed."""
+    """Writes scores of every open campaign for its audience, and takes away those that were not renewed.
+
+    Whoever is scored only because coupons are to be allocated gets scores of these alone, and is not expected to use
+    any: a score of another coupon means that its campaign addresses the shopper.
+    """
     now = watch.started_at
     written, expected = 0, {}
     inputs = InputWatch(run, SHOPPER_COLUMNS, watched=WATCHED_COLUMNS)
@@ -345,20 +354,32 @@ def _score(run: Run, choice: Choice, coming: Sequence[Offering], watch: Stopwatc
         rows = max(1, CHUNK_PAIRS // len(offering.coupon_ids))
         # What everybody did is the same for every chunk.
         figures, face = coupon_figures(offering), _faces(offering, run)
-        for shopper_ids in audience_chunks(offering=offering, now=now, chunk_rows=rows):
-            facts = campaign_facts(offering=offering, shopper_ids=shopper_ids, with_answers=False, figures=figures)
+        is_allocated = np.isin(offering.coupon_ids, allocated_coupons(offering))
+        for chunk in audience_chunks(offering=offering, now=now, chunk_rows=rows):
+            facts = campaign_facts(
+                offering=offering, shopper_ids=chunk.shopper_ids, with_answers=False, figures=figures
+            )
             inputs.look(facts.shoppers)
             probability, transparent = _values(choice.model, offering, facts, face, now)
             value = expected_value(probability, face) if choice.uses_expected_value else transparent
-            written += coupon_scores_write(drafts=_drafts(facts, probability, value), now=now)
-            total += float(probability.sum())
+            is_addressed = np.isin(facts.shopper_ids, chunk.addressed)
+            drafts = _drafts(facts, probability, value, wanted=is_addressed[:, None] | is_allocated[None, :])
+            written += coupon_scores_write(drafts=drafts, now=now)
+            total += float(probability[is_addressed].sum())
         expected[offering.key] = round(total, 1)
     dropped = coupon_scores_drop_older(than=now)
     return {"scores": written, "dropped": dropped, "expected_redemptions": expected, **inputs.metrics()}
 
 
-def _drafts(facts: CampaignFacts, probability: NDArray[np.float64], value: NDArray[np.float64]) -> list[ScoreDraft]:
-    best = np.argsort(-value, axis=1, kind="stable")[:, :MOST_SCORES_A_SHOPPER]
+def _drafts(
+    facts: CampaignFacts,
+    probability: NDArray[np.float64],
+    value: NDArray[np.float64],
+    *,
+    wanted: NDArray[np.bool_],
+) -> list[ScoreDraft]:
+    ranks = np.where(wanted, -value, np.inf)
+    best = np.argsort(ranks, axis=1, kind="stable")[:, :MOST_SCORES_A_SHOPPER]
     return [
         ScoreDraft(
             shopper_id=shopper_id,
@@ -368,6 +389,7 @@ def _drafts(facts: CampaignFacts, probability: NDArray[np.float64], value: NDArr
         )
         for row, shopper_id in enumerate(facts.shopper_ids.tolist())
         for column in best[row].tolist()
+        if wanted[row, column]
     ]
 
 

@@ -50,7 +50,8 @@ logger = structlog.get_logger(__name__)
 def run_stock_forecast(*, now: datetime) -> Run:
     """Forecasts claims and uses of every live coupon with a limit of stock or money, and publishes what that means.
 
-    What the shelves of the shop will sell is forecast along, and kept with the run.
+    What the shelves of the shop will sell is forecast along, and kept with the run. It moves no stock: if it breaks,
+    the run goes on without it, and its figures say so.
 
     Running it again on the same data changes nothing but the moment at which it was made.
 
@@ -66,21 +67,34 @@ def run_stock_forecast(*, now: datetime) -> Run:
         try:
             seen = coupon_days(as_of=now, days=DAYS_BACK, ages=AGES, horizon=DAYS_AHEAD)
             forecasts = list(_forecasts(seen, now))
-            demand = demand_ahead(now=now)
+            demand, failure = _demand(now)
             with transaction.atomic():
                 stock_forecasts_replace(forecasts=forecasts)
                 metrics = {**_figures(forecasts), "seconds": round(watch.seconds(), 3)}
                 metrics["peak_memory_mib"] = round(peak_memory(), 1)
+                if failure:
+                    metrics["demand_failed"] = failure
                 if demand:
                     metrics |= {name: demand[name] for name in ("method", "wape", "wape_of_mean")}
-                run_finish(
-                    run=run, state=RunState.PUBLISHED, metrics=metrics, artefact={"demand": demand}, now=watch.now()
-                )
+                # Without one of tonight the last one goes on being shown.
+                artefact = {} if failure else {"demand": demand}
+                run_finish(run=run, state=RunState.PUBLISHED, metrics=metrics, artefact=artefact, now=watch.now())
         except Exception as error:
             run_finish(run=run, state=RunState.FAILED, reason=f"{type(error).__name__}: {error}", now=watch.now())
             raise
         logger.info("stock forecast finished", run=run.pk, coupons=len(forecasts))
         return run
+
+
+def _demand(now: datetime) -> tuple[dict[str, Any], str]:
+    """Returns what shelves will sell, and the error if that cannot be said tonight."""
+    try:
+        # A savepoint, so that what follows can still ask the database.
+        with transaction.atomic():
+            return demand_ahead(now=now), ""
+    except Exception as error:
+        logger.exception("demand forecast failed")
+        return {}, f"{type(error).__name__}: {error}"[:200]
 
 
 def _forecasts(seen: CouponDays, now: datetime) -> Iterator[StockForecast]:

@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db.models import Count, F, QuerySet, Sum
+from django.db.models import BigIntegerField, Case, Count, F, QuerySet, Sum, Value, When
+from django.db.models.functions import Cast
 from numpy.typing import NDArray
 
 from analytics.learners.expected_value import STRANGER, History, Terms
 from analytics.models import AllocationPlan
+from analytics.selectors.columns import MICROSECONDS, columns_of
 from analytics.selectors.features import COLUMNS, buyer_features, feature_chunks
 from analytics.selectors.windows import Window
 from coupons.enums import AudienceKind, BenefitType, ClaimState, CouponStatus
@@ -24,7 +26,9 @@ RECENT = timedelta(days=30)
 HELD = [ClaimState.AVAILABLE, ClaimState.LOCKED, ClaimState.GIFTING]
 # One that has shown whether it is used.
 OVER = [ClaimState.REDEEMED, ClaimState.EXPIRED]
-DAY = timedelta(days=1)
+# Their states as numbers, as the database hands them over.
+USED, MAY_BE_USED, WAS_LET_EXPIRE = 0, 1, 2
+DAY_MICROSECONDS = timedelta(days=1) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +93,35 @@ def claims_of_plan(plan: AllocationPlan, buyers: Buyers, *, now: datetime) -> li
     What was given away or revoked is left out.
     """
     found = []
+    state = Case(
+        When(state=ClaimState.REDEEMED, then=Value(USED)),
+        When(state__in=HELD, then=Value(MAY_BE_USED)),
+        default=Value(WAS_LET_EXPIRE),
+    )
     for coupon in _costed(plan):
         claims = _claims(plan).filter(coupon=coupon, state__in=[*HELD, *OVER])
-        columns = claims.order_by().values_list("shopper", "state", "usable_from", "expires_at")
-        rows = list(columns.iterator(chunk_size=20_000))
-        if not rows:
+        rows = (
+            claims.order_by()
+            .annotate(number=Cast(state, BigIntegerField()))
+            .values_list("shopper", "number", "usable_from", "expires_at")
+        )
+        # One array: of a large campaign there are millions.
+        shoppers, states, usable_from, expires_at = columns_of(rows, columns=4, moments=(2, 3)).T
+        if not len(shoppers):
             continue
-        shoppers = np.array([row[0] for row in rows], dtype=np.int64)
-        states = np.array([row[1] for row in rows])
         places = np.searchsorted(buyers.shopper_ids, shoppers)
         places[~np.isin(shoppers, buyers.shopper_ids)] = STRANGER
-        left = np.array([(row[3] - now) / DAY for row in rows])
+        moment = round(now.timestamp() * MICROSECONDS)
+        left = (expires_at - moment) / DAY_MICROSECONDS
+        past = (np.minimum(expires_at, moment) - usable_from) / DAY_MICROSECONDS
         found.append(
             CouponClaims(
                 coupon=coupon,
                 places=places.astype(np.int64),
-                used=states == ClaimState.REDEEMED,
-                held=np.isin(states, HELD) & (left > 0),
+                used=states == USED,
+                held=(states == MAY_BE_USED) & (left > 0),
                 days_left=np.maximum(left, 0.0),
-                days_past=np.array([max(0.0, (min(row[3], now) - row[2]) / DAY) for row in rows]),
+                days_past=np.maximum(past, 0.0),
             )
         )
     return found

@@ -17,13 +17,15 @@ from coupons.models import Budget, BudgetEntry, Coupon, Redemption
 HELD_BY_USES = 10
 LATELY = timedelta(days=60)
 OTHERS_LATELY = timedelta(days=14)
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetFacts:
     """One budget: the coupons among those asked for that it pays for, by their place; money in minor units.
 
-    `others_a_day` is what coupons that were not asked for have taken of it lately, such as ended ones still in use.
+    `others_a_day` is what was taken of it lately beside the claims of these coupons: by others, such as ended ones
+    still in use, and by automatic promotions, which are used without a claim.
     """
 
     left: int
@@ -51,20 +53,24 @@ def budgets_of(*, coupon_ids: Sequence[int], now: datetime) -> list[BudgetFacts]
     links = Coupon.budgets.through.objects.filter(coupon_id__in=coupon_ids).order_by("budget_id", "coupon_id")
     for budget_id, coupon_id in links.values_list("budget_id", "coupon_id"):
         found.setdefault(budget_id, []).append(places[coupon_id])
+    # What claims of these coupons will take is forecast; nothing else of what is taken now is.
     others = (
         BudgetEntry.objects.filter(budget_id__in=found, created_at__gte=now - OTHERS_LATELY, created_at__lt=now)
-        .exclude(redemption__coupon_id__in=coupon_ids)
+        .exclude(redemption__coupon_id__in=coupon_ids, redemption__claim__isnull=False)
         .order_by()
-        .values_list("budget_id")
+        .values_list("budget_id", "redemption__coupon__claim_starts_at")
         .annotate(Sum("amount"))
     )
-    taken = dict(others)
+    others_a_day = dict.fromkeys(found, 0.0)
+    for budget_id, starts_at, amount in others:
+        # A promotion of three days has not spent for two weeks.
+        others_a_day[budget_id] += amount / (min(max(now - starts_at, DAY), OTHERS_LATELY) / DAY)
     budgets = Budget.objects.in_bulk(found)
     return [
         BudgetFacts(
             left=budgets[budget_id].left,
             places=tuple(rows),
-            others_a_day=max(0.0, taken.get(budget_id, 0) / (OTHERS_LATELY / timedelta(days=1))),
+            others_a_day=max(0.0, others_a_day[budget_id]),
         )
         for budget_id, rows in found.items()
     ]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from analytics.learners.timing import HOURS, TRIGGER_DAYS
 from analytics.selectors.vendor import require_postgresql
 from campaigns.enums import CampaignStatus, MessageChannel, MessageState
+from coupons.enums import AudienceKind
 from users.models import User
 
 Matrix = NDArray[np.float64]
@@ -70,12 +71,19 @@ GROUP BY {by}
 PLACE = "array_position(%(channels)s, message.channel::text) - 1"
 WHOSE = "AND message.shopper_id BETWEEN %(first)s AND %(last)s"
 
+# Of coupons to be allocated every buyer has scores: only an allocation lets somebody claim them.
 IN_LIVE_CAMPAIGN = """
 SELECT DISTINCT score.shopper_id FROM campaigns_couponscore AS score
 JOIN campaigns_campaigncoupon AS link ON link.coupon_id = score.coupon_id
 JOIN campaigns_campaign AS campaign ON campaign.id = link.campaign_id
+JOIN coupons_coupon AS coupon ON coupon.id = score.coupon_id
 WHERE score.shopper_id BETWEEN %(first)s AND %(last)s AND campaign.status = %(published)s
   AND campaign.starts_at <= %(now)s AND campaign.ends_at > %(now)s
+  AND (coupon.audience <> %(allocated)s OR EXISTS (
+    SELECT 1 FROM coupons_allocation AS allocation
+    JOIN coupons_allocationedition AS edition ON edition.id = allocation.edition_id
+    WHERE allocation.shopper_id = score.shopper_id AND allocation.coupon_id = score.coupon_id
+      AND edition.is_in_force AND allocation.until > %(now)s))
 """
 
 
@@ -143,6 +151,7 @@ def _facts(shopper_ids: Sequence[int], has_email: Sequence[bool], as_of: datetim
         "first": shopper_ids[0],
         "last": shopper_ids[-1],
         "published": CampaignStatus.PUBLISHED.value,
+        "allocated": AudienceKind.ALLOCATED.value,
         "now": now,
     }
     habits = _columns(_read(HOURS_OF, parameters), 3)

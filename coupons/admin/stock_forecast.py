@@ -13,6 +13,7 @@ from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 
 from config.kernel.clock import database_now, shop_date
+from coupons.enums import Handout
 from coupons.models import StockForecast
 from coupons.selectors.stock_forecasts import forecast_in_force, topped_up_since
 
@@ -45,10 +46,12 @@ def forecast_panel(*, coupon_id: int, now: datetime) -> SafeString | str:
 
 
 def panel_context(forecast: StockForecast) -> dict[str, Any]:
-    """Returns what the panel says."""
+    """Returns what the panel says; of an automatic promotion, which nobody claims, only how long its budget lasts."""
+    is_claimed = forecast.coupon.handout != Handout.AUTOMATIC
     return {
         "forecast": forecast,
-        "days": forecast_days(forecast),
+        "is_claimed": is_claimed,
+        "days": forecast_days(forecast) if is_claimed else [],
         "width": WIDTH,
         "height": HEIGHT,
         "batches": [

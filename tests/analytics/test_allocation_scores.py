@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from analytics.enums import Job, RunState
+from analytics.jobs import allocation_decision
 from analytics.jobs.allocation import dry_run, run_allocation
 from analytics.models import AllocationPlan, Run
-from analytics.selectors.response_scores import scores_made_at
+from analytics.selectors.response_scores import coupon_scores, scores_made_at
 from analytics.services.registry import model_promote
 from analytics.services.runs import run_finish, run_start
 from campaigns.models import CouponScore, VariantGroup
@@ -97,6 +98,33 @@ class TestWhatAModelHasScored:
         assert scores_made_at(NOW) is None
         assert decide_by_response(plan).basis == "history"
         Run.objects.filter(pk=run.pk).update(metrics={})
+        assert scores_made_at(NOW) is None
+
+    def test_counts_for_nobody_while_a_run_renews_it(
+        self, crowd: list[User], plan: AllocationPlan, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.score(plan, crowd)
+        coupon = plan.campaign.coupons.all()[0]
+
+        def renew() -> None:
+            drafts = [ScoreDraft(shopper.pk, coupon.pk, 0.5, 1.0) for shopper in crowd[::2]]
+            coupon_scores_write(drafts=drafts, now=NOW - HOUR / 2)
+
+        def read(**asked: Any) -> Any:
+            found = coupon_scores(**asked)
+            assert found is not None
+            renew()
+            return coupon_scores(**asked)
+
+        # Control: a run that has written nothing yet leaves what there is.
+        run_start(job=Job.RESPONSE, window=WINDOW, seed=7, parameters={}, now=NOW - HOUR / 2)
+        assert decide_by_response(plan).basis == "response"
+        # It begins after the allocation asked which scores hold.
+        monkeypatch.setattr(allocation_decision, "coupon_scores", read)
+        assert decide_by_response(plan).basis == "history"
+        monkeypatch.undo()
+        run = run_allocation(plan=plan, now=NOW)
+        assert (run.metrics["basis"], run.metrics["scored"]) == ("history", 0.0)
         assert scores_made_at(NOW) is None
 
     def test_is_unknown_to_a_dry_run(self, crowd: list[User], plan: AllocationPlan) -> None:

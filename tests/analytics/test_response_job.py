@@ -19,13 +19,16 @@ from analytics.models import AllocationPlan, ModelPromotion, ModelVersion, Run
 from analytics.selectors import response as facts
 from analytics.selectors.response_campaigns import ended_offerings
 from analytics.selectors.response_facts import response_facts
+from analytics.selectors.timing import timing_chunks
 from analytics.services.registry import champion, model_promote, model_roll_back, model_save
 from campaigns.enums import CampaignStatus
 from campaigns.models import Campaign, CampaignRecipient, CouponScore
-from coupons.models import Coupon
+from coupons.models import Allocation, Coupon
+from coupons.services.allocations import allocations_replace
 from tests import factories
 from tests.analytics.builders import make_purchase
 from tests.analytics.response_shop import DAY, Shop, answer, coupons_of, make_mailing, make_response_shop, use
+from users.models import Tag
 
 NOW = factories.NOW
 
@@ -230,6 +233,38 @@ def test_scores_every_buyer_of_a_campaign_whose_coupons_are_to_be_allocated(shop
     AllocationPlan.objects.filter(pk=plan.pk).update(is_active=False)
     run_response(now=NOW + DAY)
     assert not scores()
+
+
+def test_a_buyer_scored_for_an_allocation_alone_is_neither_addressed_nor_expected(shop: Shop) -> None:
+    allocated = coupons_of(shop.live)[0]
+    live = [coupon.pk for coupon in coupons_of(shop.live)]
+    Coupon.objects.filter(pk__in=live).update(audience="tagged", audience_tag="regular")
+    Coupon.objects.filter(pk=allocated.pk).update(audience="allocated")
+    buyer, regular = shop.shoppers[:2]
+    Tag.objects.create(shopper=regular, name="regular", source="marketer", set_at=NOW)
+    for shopper in (buyer, regular):
+        make_purchase(shopper, NOW - DAY)
+    AllocationPlan.objects.create(campaign=shop.live, budget=1)
+    run = run_response(now=NOW)
+
+    found = scores()
+    assert {coupon for shopper, coupon in found if shopper == buyer.pk} == {allocated.pk}
+    assert {coupon for shopper, coupon in found if shopper == regular.pk} == set(live)
+    of_regular = sum(probability for (shopper, _), (probability, _) in found.items() if shopper == regular.pk)
+    assert run.metrics["expected_redemptions"]["live"] == pytest.approx(of_regular, abs=0.1)
+    assert sum(probability for probability, _ in found.values()) > of_regular + 0.2
+
+    def addressed() -> dict[int, bool]:
+        (facts,) = timing_chunks(as_of=NOW, now=NOW, chunk_rows=100)
+        told = dict(zip(facts.shopper_ids.tolist(), facts.in_live_campaign.tolist(), strict=True))
+        return {shopper.pk: told[shopper.pk] for shopper in (buyer, regular)}
+
+    assert addressed() == {buyer.pk: False, regular.pk: True}
+    # Control: what is set aside for them is theirs to claim, as long as it is.
+    allocations_replace(coupon_ids=[allocated.pk], rows=[(allocated.pk, buyer.pk, {})], until=NOW + DAY, now=NOW)
+    assert addressed() == {buyer.pk: True, regular.pk: True}
+    Allocation.objects.update(until=NOW, computed_at=NOW - DAY)
+    assert addressed() == {buyer.pk: False, regular.pk: True}
 
 
 def test_a_gain_is_counted_over_shoppers_and_not_over_their_pairs() -> None:

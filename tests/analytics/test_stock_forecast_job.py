@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from analytics.admin.figures.demand import last_demand
 from analytics.enums import Job, RunState
 from analytics.errors import RunInProgress
 from analytics.jobs import stock_forecast
@@ -36,6 +37,7 @@ from coupons.models import (
 from coupons.services.stock import stock_top_up
 from tests import factories
 from tests.analytics.builders import WINDOW, make_claim_at, make_model, make_order, make_redemption
+from tests.analytics.response_shop import make_orders
 from users.models import User
 
 NOW = factories.NOW
@@ -171,6 +173,27 @@ class TestBudgets:
         Coupon.objects.filter(pk=ended.pk).update(status="ended")
         # 70.00 in two weeks are five a day.
         assert self.forecast(coupon).budget_days == pytest.approx(14, abs=0.8)
+
+    @pytest.mark.parametrize("days", [28, 3])
+    def test_are_also_spent_by_automatic_promotions(self, days: int) -> None:
+        """Nobody claims these: what they take is known from what they took, since they began."""
+        promotion = factories.make_coupon(stock=None, handout="automatic", claim_starts_at=NOW - days * DAY)
+        coupon = factories.make_coupon()
+        budget = factories.make_budget(cap=400_00, spent=200_00)
+        for each in (promotion, coupon):
+            each.budgets.add(budget)
+        assert self.forecast(coupon).budget_days is None
+        for day in range(days):
+            at = NOW - (day + 0.5) * DAY
+            redemption = Redemption.objects.create(
+                coupon=promotion, order=make_order(factories.make_shopper(), at), amount=100_00, redeemed_at=at
+            )
+            BudgetEntry.objects.create(budget=budget, redemption=redemption, kind="spent", amount=100_00, created_at=at)
+
+        assert self.forecast(coupon).budget_days == pytest.approx(2, abs=0.6)
+        forecast = StockForecast.objects.get(coupon=promotion)
+        assert forecast.budget_days == pytest.approx(2, abs=0.6)
+        assert forecast.claims_a_day == forecast.redemptions_a_week == 0
 
 
 @pytest.mark.django_db
@@ -330,6 +353,24 @@ class TestARun:
         assert StockForecast.objects.get().made_at == NOW
         assert Run.objects.first().state == RunState.FAILED  # type: ignore[union-attr]
 
+    def test_goes_on_when_the_shelves_cannot_be_forecast(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        factories.make_coupon()
+        product = factories.make_product()
+        for week in range(1, 9):
+            make_orders(factories.make_shopper(), product, [NOW - 7 * week * DAY])
+        before = run_stock_forecast(now=NOW)
+        assert "demand_failed" not in before.metrics
+        monkeypatch.setattr(stock_forecast, "demand_ahead", _break_the_statement)
+        run = run_stock_forecast(now=NOW + DAY)
+
+        assert (run.state, run.metrics["coupons"]) == (RunState.PUBLISHED, 1)
+        assert "Error" in run.metrics["demand_failed"]
+        assert StockForecast.objects.get().made_at == NOW + DAY
+        # Last night's is shown until there is another.
+        shown = last_demand()
+        assert shown is not None
+        assert shown.made_at == NOW
+
 
 def _taken(_name: str) -> Any:
     raise RunInProgress
@@ -337,6 +378,10 @@ def _taken(_name: str) -> Any:
 
 def _break(**_arguments: Any) -> Any:
     raise RuntimeError("broken")
+
+
+def _break_the_statement(**_arguments: Any) -> Any:
+    Run.objects.raw("SELECT nothing FROM nowhere")[0]
 
 
 @pytest.mark.django_db
@@ -366,6 +411,15 @@ class TestTheCouponsPage:
 
         client.post(path, {"quantity": suggested, "reason": "forecast", "_form_submitted": "true"})
         assert Stock.objects.get(coupon=coupon).remaining() == 20 + suggested
+
+    def test_says_of_an_automatic_promotion_how_long_its_budget_lasts(self, client: Client, marketer: User) -> None:
+        coupon = factories.make_coupon(stock=None, handout="automatic")
+        coupon.budgets.add(factories.make_budget())
+        run_stock_forecast(now=database_now())
+        page = self.page(client, coupon)
+        assert "Days the budget lasts" in page
+        assert "Days of cover" not in page
+        assert "Claims a day, next week" not in page
 
     def test_says_nothing_without_a_forecast_in_force(self, client: Client, marketer: User) -> None:
         coupon = factories.make_coupon(stock=20, limit_per_shopper=100)

@@ -18,8 +18,8 @@ from django.utils.translation import gettext as _
 from analytics.admin.figures import words
 from analytics.admin.figures.pages import figures_page
 from analytics.charts import ColumnChart, Series
-from analytics.enums import Job
-from analytics.selectors.runs import last_published
+from analytics.enums import Job, RunState
+from analytics.models import Run
 from config.kernel.spreadsheets import Cell
 from coupons.models import Category
 
@@ -68,10 +68,11 @@ def demand(request: HttpRequest) -> HttpResponse:
 
 def last_demand() -> Demand | None:
     """Returns the forecast of the last night that made one; None before the first, or if nothing was sold."""
-    run = last_published(Job.FORECAST)
-    kept = run.artefact.get("demand") if run is not None else None
-    if run is None or not kept:
+    runs = Run.objects.filter(job=Job.FORECAST, state=RunState.PUBLISHED, artefact__has_key="demand")
+    run = runs.order_by("-pk").first()
+    if run is None or not run.artefact["demand"]:
         return None
+    kept = run.artefact["demand"]
     categories = Category.objects.in_bulk([shelf["category"] for shelf in kept["shelves"]])
     shelves = [
         Shelf(categories[shelf["category"]], shelf["past"], shelf["ahead"])
