@@ -32,7 +32,7 @@ from analytics.selectors.windows import WINDOW_LASTS, Window, learning_window
 from analytics.services.runs import run_finish, run_start, runs_mark_interrupted
 from campaigns.enums import CampaignStatus
 from campaigns.services.exposures import campaign_exposures_log
-from coupons.services.allocations import allocations_replace
+from coupons.services.allocations import allocations_clear_ended, allocations_replace
 
 # An allocation that was not renewed for two nights ends: what it rested on is old.
 LASTS = timedelta(days=2)
@@ -41,7 +41,7 @@ logger = structlog.get_logger(__name__)
 
 
 def run_allocations(*, now: datetime) -> list[Run]:
-    """Sets the coupons of every active plan aside for shoppers anew.
+    """Sets the coupons of every active plan aside for shoppers anew, and clears away what earlier plans left.
 
     Returns:
         the runs, one a plan; a plan whose campaign is not running has none.
@@ -66,6 +66,7 @@ def run_allocations(*, now: datetime) -> list[Run]:
             except Exception as error:
                 logger.exception("allocation failed", plan=plan.pk)
                 errors.append(error)
+        allocations_clear_ended(now=now)
     if errors:
         raise ExceptionGroup("allocations failed", errors)
     return runs

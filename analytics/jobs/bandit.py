@@ -24,7 +24,7 @@ from analytics.jobs.bandit_policies import (
 from analytics.jobs.exclusive import exclusively
 from analytics.jobs.measuring import Stopwatch, peak_memory
 from analytics.learners.bandit import FLOOR, HALF_LIFE_NIGHTS
-from analytics.learners.bandit_contexts import EVERYBODY, Drawing, learn_contexts
+from analytics.learners.bandit_contexts import EVERYBODY, FEWEST_IN_CONTEXT, Drawing, learn_contexts
 from analytics.learners.off_policy import Estimate, OffPolicy, lies_below, off_policy, standardised_interval
 from analytics.learners.reward import rewards
 from analytics.models import ModelPromotion, ModelVersion, Run
@@ -32,7 +32,7 @@ from analytics.selectors.decisions import DecisionLog, Outcome, decision_log, ou
 from analytics.selectors.windows import Window
 from analytics.services.registry import Learned, champion, model_load, model_promote, model_roll_back
 from analytics.services.runs import run_finish, run_start, runs_mark_interrupted
-from campaigns.models import DecisionReward, VariantGroup
+from campaigns.models import REWARD_RULE, DecisionReward, VariantGroup
 from campaigns.services.variants import decision_rewards_write
 
 LOG_LASTS = timedelta(days=120)
@@ -117,6 +117,7 @@ def _rewarded(outcomes: list[Outcome], now: datetime) -> list[DecisionReward]:
                 dwell_seconds=outcome.dwell_seconds,
                 redeemed=outcome.redeemed,
                 margin=outcome.margin,
+                rule=REWARD_RULE,
                 measured_at=now,
             )
         )
@@ -197,13 +198,14 @@ def _as_among(log: DecisionLog, known: NDArray[np.bool_]) -> DecisionLog:
     """Returns the log with the chances that known arms would have had without the others.
 
     What all of them together had is not logged, only what the drawn one had: the part of the same model's decisions
-    for the same segment that they were drawn in stands for it.
+    for the same segment that they were drawn in stands for it; segments with a handful of decisions are put together.
     """
+    names, sizes = np.unique(log.segments, return_counts=True)
+    segments = np.where(np.isin(log.segments, names[sizes >= FEWEST_IN_CONTEXT]), log.segments, EVERYBODY)
     chances = log.propensities.copy()
-    for policy in np.unique(log.policies[known]):
-        for segment in np.unique(log.segments[known & (log.policies == policy)]):
-            rows = (log.policies == policy) & (log.segments == segment)
-            chances[rows] = np.minimum(chances[rows] / known[rows].mean(), 1)
+    for policy, segment in {*zip(log.policies[known].tolist(), segments[known].tolist(), strict=True)}:
+        rows = (log.policies == policy) & (segments == segment)
+        chances[rows] = np.minimum(chances[rows] / known[rows].mean(), 1)
     return replace(log, propensities=chances)
 
 

@@ -48,9 +48,12 @@ def policies_save(*, run: Run, policies: Mapping[int, Policy], figures: dict[str
 
 def policy_in(learned: Learned, group: VariantGroup) -> Policy:
     """Returns what a model says of a group; empty for one that it does not know."""
-    rows: NDArray[np.bool_] = learned.arrays["group"] == group.pk
+    arrays = dict(learned.arrays)
+    # Models that were kept before there were segments say the same for everybody.
+    arrays.setdefault("segment", np.full(len(arrays["group"]), EVERYBODY))
+    rows: NDArray[np.bool_] = arrays["group"] == group.pk
     found: dict[str, dict[int, float]] = defaultdict(dict)
-    columns = (learned.arrays[name][rows].tolist() for name in ("segment", "coupon", "share"))
+    columns = (arrays[name][rows].tolist() for name in ("segment", "coupon", "share"))
     for segment, coupon_id, share in zip(*columns, strict=True):
         found[segment][coupon_id] = share
     return dict(found)

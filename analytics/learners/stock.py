@@ -55,9 +55,7 @@ def claims_ahead(claims: Matrix, *, counted: NDArray[np.bool_], first_weekday: i
     return ahead.reshape(coupons, horizon)
 
 
-def use_rates(
-    redeemed: Matrix, at_risk: Matrix, *, usual: Vector | None = None, leanings: Vector | None = None
-) -> Matrix:
+def use_rates(redeemed: Matrix, at_risk: Matrix, *, usual: Vector, leanings: Vector | None = None) -> Matrix:
     """Returns the chance that a claim is used on each day after it was made, if it has not been before.
 
     What is expected of a coupon is the usual chance of that day, times its leaning, times what came of its claims so
@@ -66,11 +64,10 @@ def use_rates(
     Args:
         redeemed: claims used so many days after they were made; one row a coupon, one column a day.
         at_risk: claims that could have been used on that day: still open, and old enough.
-        usual: `usual_rates` of more coupons than these; None for that of these together.
+        usual: `usual_rates`, of these coupons or of more.
         leanings: how much likelier than usual a coupon's holders are to use it, 1 for as likely; None for all alike.
     """
-    common = usual_rates(redeemed.sum(axis=0), at_risk.sum(axis=0)) if usual is None else usual
-    expected = np.repeat(common[None, :], len(redeemed), axis=0)
+    expected = np.repeat(usual[None, :], len(redeemed), axis=0)
     if leanings is not None:
         expected = expected * leanings[:, None]
     uses, chances = redeemed.sum(axis=1), (at_risk * expected).sum(axis=1)

@@ -13,7 +13,7 @@ import numpy as np
 from django.db.models import F, OuterRef, Subquery
 from numpy.typing import NDArray
 
-from campaigns.models import Decision, DecisionReward, VariantGroup
+from campaigns.models import REWARD_RULE, Decision, DecisionReward, VariantGroup
 from coupons.enums import OrderState
 from coupons.models import Claim, Redemption
 from coupons.models.claim import DERIVED
@@ -88,10 +88,13 @@ def outcomes_due(*, as_of: datetime) -> Iterator[list[Outcome]]:
 
 
 def decision_log(*, group: VariantGroup, as_of: datetime, lasts: timedelta) -> DecisionLog:
-    """Returns a group's measured decisions of the time before `as_of`."""
+    """Returns a group's decisions of the time before `as_of`, those that are measured by today's rule."""
     rows = (
         DecisionReward.objects.filter(
-            decision__group=group, decision__decided_at__gte=as_of - lasts, decision__decided_at__lt=as_of
+            decision__group=group,
+            decision__decided_at__gte=as_of - lasts,
+            decision__decided_at__lt=as_of,
+            rule=REWARD_RULE,
         )
         .order_by("decision__decided_at", "pk")
         .values_list(

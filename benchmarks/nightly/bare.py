@@ -83,7 +83,10 @@ WHERE coupon.id = ANY(%(coupons)s) AND shopper.is_active AND NOT shopper.is_staf
 RECIPIENTS = """
 AND shopper.id IN (SELECT shopper_id FROM campaigns_campaignrecipient WHERE campaign_id = %(campaign)s {some})
 """
-ALLOCATED = "AND EXISTS (SELECT 1 FROM coupons_allocation AS given WHERE given.shopper_id = shopper.id)"
+# Who is to get coupons that are allocated is not known yet: everybody who bought something may.
+BUYERS = """
+AND EXISTS (SELECT 1 FROM users_behaviourevent AS event WHERE event.shopper_id = shopper.id AND event.kind = 'purchase')
+"""
 
 EVENTS = """
 SELECT shopper_id, EXTRACT(HOUR FROM occurred_at)::int AS hour, COUNT(*),
@@ -189,7 +192,7 @@ def _audience(offering: Offering) -> str:
             [offering.campaign_id, list(offering.coupon_ids)],
         )
         is_recorded, is_allocated = cursor.fetchone()
-    return RECIPIENTS.format(some="") if is_recorded else ALLOCATED if is_allocated else ""
+    return RECIPIENTS.format(some="") if is_recorded else BUYERS if is_allocated else ""
 
 
 def _pairs(offering: Offering, whose: str) -> NDArray[np.float64]:

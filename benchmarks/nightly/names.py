@@ -1,4 +1,4 @@
-"""The names of what is measured, in the order of a night, and how long each is waited for."""
+"""The names of what is measured, in order, and how long each is waited for."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ FORECAST = "stock forecast"
 # After the name of a job: what stands for it without the product around it.
 BARE = ", bare"
 
-# Each after what it reads: allocation keeps floors of segments, response scores whom something is allocated to.
-JOBS = (SEGMENTATION, RECOMMENDATION, ALLOCATION, RESPONSE, TIMING, FORECAST)
+# Allocation after the segments, whose floors it keeps; response last, since it takes longest.
+JOBS = (SEGMENTATION, RECOMMENDATION, ALLOCATION, TIMING, FORECAST, RESPONSE)
 MEASURES = tuple(name for job in JOBS for name in (job, job + BARE))
 
 # Seconds after which a measurement is given up.

@@ -95,7 +95,7 @@ class VariantGroupAdmin(HistoryModelAdmin):
     def show_figures(self, group: VariantGroup) -> str:
         figures = variant_figures([group.pk])
         rows = [
-            (arm.coupon.title, arm.share, figures.get((group.pk, arm.coupon_id), VariantFigures()))
+            (arm.coupon.title, figures.get((group.pk, arm.coupon_id), VariantFigures()))
             for arm in group.arms.select_related("coupon").order_by("pk")
         ]
         segments = [(name, [_percent(share) for share in shares]) for name, shares in segment_shares(group).items()]

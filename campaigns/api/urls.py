@@ -3,5 +3,5 @@ from django.urls import path
 from campaigns.api import views
 
 urlpatterns = [
-    path("offers/<slug:key>", views.OfferView.as_view(), name="offer"),
+    path("offers/<slug:key>/decision", views.OfferDecisionView.as_view(), name="offer-decision"),
 ]

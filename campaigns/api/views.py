@@ -18,19 +18,20 @@ from users.api.whose import ForShopperSerializer, ShopperMissing, shopper_needed
 from users.errors import ShopperUnknown
 
 
-class OfferView(ApiView):
-    scopes = {"GET": "coupons:read"}
+class OfferDecisionView(ApiView):
+    scopes = {"POST": "claims:write"}
 
     @operation(
-        id="offers_read",
+        id="offers_decide",
         tag="coupons",
-        summary="Read what a variant group offers a shopper",
+        summary="Decide which coupon of a variant group to show a shopper",
         description=(
             "One of the group's coupons, drawn for this shopper and the same all day: ask when you are about to show "
-            "it, since the answer is logged as shown, and what the shopper then does counts for the coupon. Show "
-            "nothing else in its place."
+            "it, since it is logged as shown, and what the shopper then does counts for the coupon. Show nothing else "
+            "in its place. Asking again on the same day answers the same, so that a retry needs no key."
         ),
-        parameters=[ForShopperSerializer],
+        request=ForShopperSerializer,
+        request_example={"shopper_external_id": "customer-1042"},
         response=OfferSerializer,
         response_example={"key": "welcome", "day": "2026-11-21", "coupon": examples.COUPON},
         refusals=[
@@ -40,8 +41,8 @@ class OfferView(ApiView):
             ShopperMissing(parameter="shopper"),
         ],
     )
-    def get(self, request: Request, key: str) -> Response:
-        shopper, now = shopper_needed(self.caller, self.read_query(ForShopperSerializer)), database_now()
+    def post(self, request: Request, key: str) -> Response:
+        shopper, now = shopper_needed(self.caller, self.read_body(ForShopperSerializer)), database_now()
         decision = variant_decide(group=variant_group_known(key=key), shopper=shopper, now=now)
         offer = {"key": key, "day": decision.day, "coupon": coupon_offered(decision=decision, now=now)}
         return Response(OfferSerializer(offer, context={"now": now}).data)

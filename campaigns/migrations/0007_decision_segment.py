@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='decision',
             name='segment',
-            field=models.CharField(blank=True, default='', max_length=64, verbose_name='segment'),
+            field=models.CharField(blank=True, db_default='', default='', max_length=64, verbose_name='segment'),
         ),
         migrations.CreateModel(
             name='VariantShare',

@@ -33,6 +33,11 @@ class Migration(migrations.Migration):
             name='claimed',
             field=models.BooleanField(verbose_name='Claimed'),
         ),
+        migrations.AddField(
+            model_name='decisionreward',
+            name='rule',
+            field=models.PositiveSmallIntegerField(db_default=1, verbose_name='rule'),
+        ),
         migrations.CreateModel(
             name='HistoricalVariantGroup',
             fields=[

@@ -124,7 +124,8 @@ class Decision(AppendOnlyModel):
     coupon = models.ForeignKey(Coupon, verbose_name=_("coupon"), on_delete=models.PROTECT, related_name="+")
     propensity = models.FloatField(_("propensity"))
     policy = models.PositiveBigIntegerField(_("model in force"), default=0)
-    segment = models.CharField(_("segment"), max_length=64, blank=True, default="")
+    # The database knows the default too: processes of the release before write rows without it while one is upgraded.
+    segment = models.CharField(_("segment"), max_length=64, blank=True, default="", db_default="")
     day = models.DateField(_("day"))
     decided_at = models.DateTimeField(_("decided"))
 
@@ -143,6 +144,11 @@ class Decision(AppendOnlyModel):
         return f"{self.group} → {self.coupon}"
 
 
+# Which rule rewards are worked out by. By the first one opening a coupon counted like claiming it, and `claimed` says
+# either; rewards of different rules are never compared.
+REWARD_RULE = 2
+
+
 class DecisionReward(AppendOnlyModel):
     """What came of a decision, measured once when its time was over; `reward` lies between 0 and 1."""
 
@@ -152,6 +158,7 @@ class DecisionReward(AppendOnlyModel):
     dwell_seconds = models.FloatField(_("seconds looked at"), default=0)
     redeemed = models.BooleanField(_("used"))
     margin = models.BigIntegerField(_("margin less discount"), default=0)
+    rule = models.PositiveSmallIntegerField(_("rule"), db_default=1)
     measured_at = models.DateTimeField(_("measured"))
 
     class Meta:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Avg, Count, Q
 
-from campaigns.models import Decision, VariantGroup, VariantShare
+from campaigns.models import REWARD_RULE, Decision, VariantGroup, VariantShare
 from users.enums import SEGMENT_PREFIX
 
 
@@ -24,16 +24,18 @@ class VariantFigures:
 
 def variant_figures(group_ids: Iterable[int]) -> dict[tuple[int, int], VariantFigures]:
     """Returns the figures by group and coupon id; one query."""
+    # What an earlier rule measured means something else.
+    today = Q(outcome__rule=REWARD_RULE)
     rows = (
         Decision.objects.filter(group_id__in=list(group_ids))
         .order_by()
         .values_list("group_id", "coupon_id")
         .annotate(
             decisions=Count("pk"),
-            measured=Count("outcome"),
-            claimed=Count("outcome", filter=Q(outcome__claimed=True)),
-            redeemed=Count("outcome", filter=Q(outcome__redeemed=True)),
-            mean_reward=Avg("outcome__reward"),
+            measured=Count("outcome", filter=today),
+            claimed=Count("outcome", filter=today & Q(outcome__claimed=True)),
+            redeemed=Count("outcome", filter=today & Q(outcome__redeemed=True)),
+            mean_reward=Avg("outcome__reward", filter=today),
         )
     )
     return {(group_id, coupon_id): VariantFigures(*figures) for group_id, coupon_id, *figures in rows}

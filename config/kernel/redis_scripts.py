@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -14,6 +14,8 @@ from redis.commands.core import Script
 from redis.exceptions import RedisError
 
 from config.kernel.breaker import CircuitBreaker, CircuitOpen
+
+Answer = TypeVar("Answer")
 
 # After Redis failed it is left alone for so many seconds, so that a hanging one does not slow every try down.
 REST_AFTER_FAILURE = 5.0
@@ -28,15 +30,14 @@ class RedisScripts:
 
     def ask(self, text: str, keys: Sequence[str], *arguments: int) -> int | None:
         """Returns what a script answered, a whole number; None while there is no Redis or it is away."""
+        return self.reach(lambda redis: int(_script(text)(keys=list(keys), args=list(arguments), client=redis)))
+
+    def reach(self, action: Callable[[Any], Answer]) -> Answer | None:
+        """Returns what an action that is given the connection returns; None while there is no Redis or it is away."""
         if not settings.REDIS_URL:
             return None
-
-        def run() -> int:
-            redis: Any = get_redis_connection("default")
-            return int(_script(text)(keys=list(keys), args=list(arguments), client=redis))
-
         try:
-            return self._breaker.call(run, failing=FAILURES)
+            return self._breaker.call(lambda: action(get_redis_connection("default")), failing=FAILURES)
         except (CircuitOpen, *FAILURES):
             return None
 

@@ -2,27 +2,17 @@ from django.db import migrations, models
 import django.db.models.deletion
 
 
-def put_into_editions(apps, schema_editor):
-    """Gives every coupon's allocations one edition that is in force: nobody loses what was set aside for them."""
-    Allocation = apps.get_model('coupons', 'Allocation')
-    AllocationEdition = apps.get_model('coupons', 'AllocationEdition')
-    newest = Allocation.objects.order_by('coupon').values_list('coupon').annotate(computed_at=models.Max('computed_at'))
-    for coupon_id, computed_at in newest:
-        edition = AllocationEdition.objects.create(coupon_id=coupon_id, computed_at=computed_at, is_in_force=True)
-        Allocation.objects.filter(coupon_id=coupon_id).update(edition=edition)
-    if schema_editor.connection.vendor == 'postgresql':
-        # The table cannot be changed while checks of foreign keys wait for the end of the transaction.
-        schema_editor.execute('SET CONSTRAINTS ALL IMMEDIATE')
-        schema_editor.execute('SET CONSTRAINTS ALL DEFERRED')
+def empty(apps, schema_editor):
+    """Takes all allocations away; the next night sets coupons aside anew, and none of these would last three.
 
-
-def drop_what_decides_nothing(apps, schema_editor):
-    """Leaves one row for each coupon and shopper, as the constraint of before asks."""
+    Rows that stay would have to be rewritten, and the index built over them, while nobody may read the table: every
+    page of a signed-in shopper does. An empty one changes at once.
+    """
     Allocation = apps.get_model('coupons', 'Allocation')
-    Allocation.objects.filter(edition__is_in_force=False).delete()
     if schema_editor.connection.vendor == 'postgresql':
-        schema_editor.execute('SET CONSTRAINTS ALL IMMEDIATE')
-        schema_editor.execute('SET CONSTRAINTS ALL DEFERRED')
+        schema_editor.execute(f'TRUNCATE {schema_editor.quote_name(Allocation._meta.db_table)}')
+    else:
+        Allocation.objects.all().delete()
 
 
 class Migration(migrations.Migration):
@@ -60,13 +50,9 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(condition=models.Q(('is_in_force', True)), fields=('coupon',), name='coupons_allocation_in_force_once')],
             },
         ),
+        # First forward and, behind the changes, once more for the way back: both find an empty table.
+        migrations.RunPython(empty, migrations.RunPython.noop),
         migrations.AddField(
-            model_name='allocation',
-            name='edition',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='allocations', to='coupons.allocationedition'),
-        ),
-        migrations.RunPython(put_into_editions, drop_what_decides_nothing),
-        migrations.AlterField(
             model_name='allocation',
             name='edition',
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='allocations', to='coupons.allocationedition'),
@@ -79,4 +65,5 @@ class Migration(migrations.Migration):
             model_name='allocation',
             constraint=models.UniqueConstraint(fields=('edition', 'shopper'), name='coupons_allocation_once'),
         ),
+        migrations.RunPython(migrations.RunPython.noop, empty),
     ]

@@ -13,6 +13,7 @@ from django.db import transaction
 from config.kernel.bulk import Shared, copy_rows, refresh_statistics
 from coupons.enums import AffinityReason
 from coupons.models import Affinity, AffinityEdition
+from coupons.services.editions import delete_by_shopper
 
 FIELDS = ["edition_id", "shopper_id", "coupon_id", "place", "score", "reason", "reason_data"]
 # What one transaction writes or deletes: some tenths of a second.
@@ -89,10 +90,5 @@ def _delete_hidden() -> None:
         rows = Affinity.objects.filter(edition=edition_id)
         # Everybody's list, a row for each coupon.
         rows.filter(shopper=None).delete()
-        # From shopper to shopper: going by the primary key would pass every row that is shown, again for each chunk.
-        last: int | None = 0
-        while last is not None:
-            rest = rows.filter(shopper__gt=last)
-            last = rest.order_by("shopper").values_list("shopper_id", flat=True)[CHUNK_ROWS : CHUNK_ROWS + 1].first()
-            (rest if last is None else rest.filter(shopper__lte=last)).delete()
+        delete_by_shopper(rows, chunk_rows=CHUNK_ROWS)
     AffinityEdition.objects.filter(pk__in=hidden).delete()

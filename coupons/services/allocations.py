@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from config.kernel.bulk import copy_rows, refresh_statistics
 from coupons.models import Allocation, AllocationEdition
+from coupons.services.editions import delete_by_shopper
 
 FIELDS = ("edition_id", "coupon_id", "shopper_id", "until", "computed_at", "explanation")
 # What one transaction writes or deletes: some tenths of a second.
 CHUNK_ROWS = 20_000
+KEPT_AFTER_END = timedelta(days=1)
 
 Row = tuple[int, int, dict[str, Any]]
 
@@ -68,6 +71,20 @@ def allocations_replace(
     return count
 
 
+def allocations_clear_ended(*, now: datetime) -> int:
+    """Deletes what no run renews any more, such as that of a plan that is over; call it outside a transaction.
+
+    What ended decides nothing, so that nobody's coupons change. What ended within the last day stays to be looked at.
+
+    Returns:
+        how many editions went.
+    """
+    # An edition's allocations all end at once.
+    of_edition = Allocation.objects.filter(edition=OuterRef("pk")).order_by("shopper")
+    editions = AllocationEdition.objects.annotate(until=Subquery(of_edition.values("until")[:1]))
+    return _delete(editions.filter(until__lt=now - KEPT_AFTER_END))
+
+
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     remaining = iter(rows)
     while chunk := list(itertools.islice(remaining, CHUNK_ROWS)):
@@ -88,10 +105,12 @@ def _write(editions: dict[int, int], chunk: list[Row], until: datetime, now: dat
 
 
 def _delete_others(coupon_ids: Collection[int]) -> None:
-    hidden = list(
-        AllocationEdition.objects.filter(coupon_id__in=coupon_ids, is_in_force=False).values_list("pk", flat=True)
-    )
-    rows = Allocation.objects.filter(edition__in=hidden).order_by("pk")
-    while chunk := list(rows.values_list("pk", flat=True)[:CHUNK_ROWS]):
-        rows.filter(pk__in=chunk).delete()
-    AllocationEdition.objects.filter(pk__in=hidden).delete()
+    _delete(AllocationEdition.objects.filter(coupon_id__in=coupon_ids, is_in_force=False))
+
+
+def _delete(editions: QuerySet[AllocationEdition]) -> int:
+    gone = list(editions.values_list("pk", flat=True))
+    for edition_id in gone:
+        delete_by_shopper(Allocation.objects.filter(edition=edition_id), chunk_rows=CHUNK_ROWS)
+    AllocationEdition.objects.filter(pk__in=gone).delete()
+    return len(gone)

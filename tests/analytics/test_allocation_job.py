@@ -246,6 +246,16 @@ class TestARun:
         assert run_allocations(now=NOW) == []
         assert idle.last_run is None
 
+    def test_what_a_plan_left_that_is_over_is_cleared_away(self, crowd: list[User]) -> None:
+        plan = make_plan(NOW, budget=30_00)
+        run_allocations(now=NOW)
+        assert Allocation.objects.exists()
+        Campaign.objects.filter(pk=plan.campaign.pk).update(status=CampaignStatus.ENDED)
+        run_allocations(now=NOW + timedelta(days=2))
+        assert Allocation.objects.exists()
+        assert run_allocations(now=NOW + timedelta(days=4)) == []
+        assert not Allocation.objects.exists()
+
     @pytest.mark.parametrize(
         "fields",
         [{"status": CampaignStatus.DRAFT}, {"status": CampaignStatus.ENDED}, {"ends_at": NOW}],

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 
-from analytics.enums import Job, ModelState, RunReason, RunState
+from analytics.enums import Job, ModelState, RunReason, RunState, WindowEnd
 from analytics.jobs.bandit import FEWEST_TO_JUDGE, REIGNS_FOR, run_bandit
 from analytics.learners.bandit_contexts import Drawing, learn_contexts
 from analytics.models import ModelPromotion, ModelVersion, Run
 from analytics.selectors.decisions import Outcome, outcomes_due
-from analytics.services.registry import model_load, model_promote, model_roll_back
-from campaigns.models import Decision, DecisionReward, VariantArm, VariantGroup, VariantShare
+from analytics.selectors.windows import Window
+from analytics.services.registry import model_load, model_promote, model_roll_back, model_save
+from analytics.services.runs import run_start
+from campaigns.models import REWARD_RULE, Decision, DecisionReward, VariantArm, VariantGroup, VariantShare
 from config.kernel.clock import shop_date
 from coupons.models import Order
 from tests import factories
@@ -69,6 +71,7 @@ def make_log(
     at: datetime = NOW - DAY,
     seed: int = 1,
     segment: str = "",
+    rule: int = REWARD_RULE,
 ) -> None:
     """Measured decisions: so many of each arm in turn, with rewards of 0 and 1 around these means."""
     random = np.random.default_rng(seed)
@@ -84,7 +87,7 @@ def make_log(
     )  # fmt: skip
     DecisionReward.objects.bulk_create(
         DecisionReward(decision=decision, reward=float(random.random() < means[number % len(means)]), claimed=True,
-                       redeemed=False, measured_at=at)
+                       redeemed=False, rule=rule, measured_at=at)
         for number, decision in enumerate(decisions)
     )  # fmt: skip
 
@@ -276,6 +279,14 @@ class TestANight:
     def test_of_a_shop_without_groups_is_skipped(self) -> None:
         assert run_bandit(now=NOW).reason == RunReason.NO_DECISIONS
 
+    @pytest.mark.parametrize(
+        ("rule", "state"), [(REWARD_RULE - 1, RunState.SKIPPED), (REWARD_RULE, RunState.PUBLISHED)]
+    )
+    def test_learns_only_from_what_todays_rule_measured(self, rule: int, state: RunState) -> None:
+        make_log(make_group(None, None), means=[0.1, 0.3], rule=rule)
+
+        assert run_bandit(now=NOW).state == state
+
     @pytest.mark.parametrize(("at", "is_known"), [(NOW, False), (NOW - HOUR, True)])
     def test_knows_nothing_of_what_comes_after(self, at: datetime, is_known: bool) -> None:
         group = make_group(None, None)
@@ -465,6 +476,18 @@ class TestTheWayBack:
         run = run_bandit(now=NOW + REIGNS_FOR)
 
         assert run.reason != RunReason.ROLLED_BACK
+
+    def test_leads_to_a_model_from_before_there_were_segments_too(self) -> None:
+        group = make_group(None, None)
+        coupons = np.array(group.arms.order_by("pk").values_list("coupon_id", flat=True))
+        run = run_start(job=Job.BANDIT, window=Window(NOW - DAY, NOW, WindowEnd.NOW), seed=0, parameters={}, now=NOW)
+        arrays = {"group": np.full(2, group.pk), "coupon": coupons, "share": np.array([0.2, 0.8])}
+        kept = model_save(run=run, arrays=arrays, metrics={}, description={}, now=NOW)
+        model_promote(version=kept, reason="Kept by an earlier release", now=NOW)
+        run_bandit(now=NOW + HOUR)
+
+        group.refresh_from_db()
+        assert (group.policy, shares(group)) == (kept.pk, [0.2, 0.8])
 
     def test_by_hand_is_brought_into_force_the_next_night(self) -> None:
         group = make_group(None, None)

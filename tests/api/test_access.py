@@ -94,6 +94,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
         "POST claims/{used}/rating": {"score": 5, **named},
         "POST coupons/{sold_out}/waiting": named,
         "POST lotteries/{lottery}/enter": named,
+        "POST offers/welcome/decision": named,
         "POST quotes": {"lines": line(shop.product), "claims": [str(shop.claim.public_id)], **named},
         "POST orders": {
             "reference": new_key(),
@@ -117,7 +118,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
         used=shop.used.public_id,
         rated=shop.rated.public_id,
     )
-    if named and endpoint.endswith(("/waiting", "/challenge", "offers/welcome")) and not endpoint.startswith("POST"):
+    if named and endpoint.endswith(("/waiting", "/challenge")) and not endpoint.startswith("POST"):
         path += f"?shopper={shop.owner.public_id}"
     body = bodies.get(endpoint)
     return client.generic(
@@ -132,7 +133,7 @@ def call(client: APIClient, endpoint: str, shop: Shop) -> Any:
 SCOPE_OF = {
     "GET coupons": "coupons:read",
     "GET coupons/{coupon}": "coupons:read",
-    "GET offers/welcome": "coupons:read",
+    "POST offers/welcome/decision": "claims:write",
     "GET coupons/{coupon}/challenge": "claims:write",
     "GET coupons/{sold_out}/waiting": "claims:read",
     "POST coupons/{sold_out}/waiting": "claims:write",

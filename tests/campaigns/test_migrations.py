@@ -9,9 +9,11 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, migrations, models
 from django.db.migrations.state import ProjectState
 
-from campaigns.models import Message
+from campaigns.models import Decision, Message
 from config.kernel.checks_later import AddCheckFromNowOn, CheckTheRest
 from tests.campaigns.makers import make_due_email
+from tests.campaigns.test_variants import make_group
+from tests.factories import NOW, make_shopper
 
 pytestmark = pytest.mark.django_db
 postgresql_only = pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite checks at once")
@@ -70,3 +72,23 @@ def test_a_check_that_old_rows_break_is_added_and_found_out_later(
     run(operation("message", check))
     with pytest.raises(IntegrityError):
         run(CheckTheRest("message", "campaigns_message_strict"))
+
+
+def test_processes_of_the_release_before_go_on_leading_shoppers() -> None:
+    group, shopper = make_group(1.0), make_shopper()
+    # What they write: the columns that they know of.
+    row = {
+        "group_id": group.pk,
+        "shopper_id": shopper.pk,
+        "coupon_id": group.arms.get().coupon_id,
+        "propensity": 1.0,
+        "policy": 0,
+        "day": NOW.date(),
+        "decided_at": NOW,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO campaigns_decision ({', '.join(row)}) VALUES ({', '.join(['%s'] * len(row))})",
+            list(row.values()),
+        )
+    assert Decision.objects.get().segment == ""

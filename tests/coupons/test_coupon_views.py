@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_redis import get_redis_connection
 from pytest_django.fixtures import Settings
+from structlog.testing import capture_logs
 
 from config.kernel.redis_scripts import RedisScripts
 from coupons.models import Coupon
@@ -43,6 +44,18 @@ def coupon() -> Coupon:
 def signed_in(client: Client, shopper: User) -> Client:
     client.force_login(shopper, backend="users.backends.IdentifierBackend")
     return client
+
+
+NO_REDIS = ["", "redis://127.0.0.1:1/0"]
+
+
+def take_redis_away(settings: Settings, address: str) -> None:
+    settings.REDIS_URL = address
+    settings.CACHES = {
+        "default": {**settings.CACHES["default"], "LOCATION": address}
+        if address
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    }
 
 
 def page_of(coupon: Coupon) -> str:
@@ -111,18 +124,34 @@ class TestThePage:
                 signed_in.get(page_of(coupon))
             transaction.set_rollback(True)
 
-    @pytest.mark.parametrize("address", ["", "redis://127.0.0.1:1/0"])
+    @pytest.mark.parametrize("address", NO_REDIS)
     def test_is_there_without_redis(self, signed_in: Client, coupon: Coupon, settings: Settings, address: str) -> None:
-        settings.REDIS_URL = address
-        settings.CACHES = {
-            "default": {**settings.CACHES["default"], "LOCATION": address}
-            if address
-            else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-        }
+        take_redis_away(settings, address)
         assert signed_in.get(page_of(coupon)).status_code == 200
 
 
 class TestWritingDown:
+    @pytest.mark.parametrize("address", NO_REDIS)
+    def test_waits_until_redis_is_back(
+        self,
+        shopper: User,
+        coupon: Coupon,
+        settings: Settings,
+        monkeypatch: pytest.MonkeyPatch,
+        address: str,
+    ) -> None:
+        coupon_view_note(shopper=shopper, coupon=coupon.public_id, now=NOW)
+        home = settings.REDIS_URL, settings.CACHES
+        take_redis_away(settings, address)
+        with capture_logs() as logged:
+            assert [coupon_views_write(now=NOW) for _ in range(3)] == [0, 0, 0]
+        # Nobody is told of a Redis that was never there, and of one that is away once.
+        assert [line["event"] for line in logged] == ["circuit_opened"] * bool(address)
+
+        settings.REDIS_URL, settings.CACHES = home
+        monkeypatch.setattr(views, "scripts", RedisScripts("views"))
+        assert coupon_views_write(now=NOW) == 1
+
     def test_comes_in_batches_and_leaves_nothing_behind(self, coupon: Coupon, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(views, "BATCH", 3)
         for _number in range(8):

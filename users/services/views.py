@@ -11,9 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-from django_redis import get_redis_connection
-
 from config.kernel.clock import shop_date
 from config.kernel.redis_scripts import RedisScripts
 from users.enums import BehaviourKind
@@ -48,11 +45,13 @@ def coupon_view_note(*, shopper: User, coupon: UUID, now: datetime) -> None:
 def coupon_views_write(*, now: datetime) -> int:
     """Writes down what was noted, and forgets it once that is committed; returns how many views are new.
 
-    A view that is written down twice, by two at once or after a crash, is one event: its id says what it is.
+    A view that is written down twice, by two at once or after a crash, is one event: its id says what it is. While
+    Redis is away none is new; what it still holds when it comes back is written down then.
     """
-    if not settings.REDIS_URL:
-        return 0
-    redis: Any = get_redis_connection("default")
+    return scripts.reach(lambda redis: _write(redis, now)) or 0
+
+
+def _write(redis: Any, now: datetime) -> int:
     written = 0
     for members in _batches(redis):
         events = {event.event_id: event for event in map(_event_of, members, [now] * len(members))}

@@ -12,6 +12,7 @@ from analytics.learners.stock import (
     plan_stock,
     redemptions_ahead,
     use_rates,
+    usual_rates,
 )
 
 MONDAY, SATURDAY = 0, 5
@@ -78,7 +79,7 @@ class TestRedemptionsAhead:
     def test_rates_are_held_to_those_of_all(self) -> None:
         redeemed = np.array([[50.0, 0], [0, 0]])
         at_risk = np.array([[100.0, 50], [0, 0]])
-        rates = use_rates(redeemed, at_risk)
+        rates = use_rates(redeemed, at_risk, usual=usual_rates(redeemed.sum(axis=0), at_risk.sum(axis=0)))
 
         assert rates[1].tolist() == [0.5, 0]
         assert rates[0, 0] == 0.5
