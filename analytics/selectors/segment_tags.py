@@ -11,7 +11,6 @@ from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from config.kernel.among import Among
-from users.enums import SEGMENT_PREFIX, TagSource
 from users.models import Tag
 
 FETCHED_ROWS = 20_000
@@ -39,6 +38,4 @@ def tagged_shoppers(*, now: datetime, except_for: NDArray[np.int64]) -> Iterator
 
 
 def _tags(now: datetime) -> QuerySet[Tag]:
-    return Tag.objects.active(now).filter(
-        source=TagSource.SEGMENTATION, name__startswith=SEGMENT_PREFIX, shopper__is_active=True, shopper__is_staff=False
-    )
+    return Tag.objects.segments(now).filter(shopper__is_active=True, shopper__is_staff=False)

@@ -7,13 +7,17 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from users.enums import TagSource
+from users.enums import SEGMENT_PREFIX, TagSource
 
 
 class TagQuerySet(models.QuerySet["Tag"]):
     def active(self, now: datetime) -> TagQuerySet:
         """Tags that have not expired."""
         return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now))
+
+    def segments(self, now: datetime) -> TagQuerySet:
+        """Tags of the nightly segmentation that have not expired, such as `segment:loyal`; at most one a shopper."""
+        return self.active(now).filter(source=TagSource.SEGMENTATION, name__startswith=SEGMENT_PREFIX)
 
 
 class Tag(models.Model):

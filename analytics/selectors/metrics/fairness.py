@@ -13,7 +13,7 @@ from analytics.enums import Dimension, FairnessRate
 from analytics.learners.intervals import Interval, share_difference, share_interval
 from analytics.selectors.metrics.cut import Cut, run
 from coupons.enums import ClaimState
-from users.enums import TagSource
+from users.enums import SEGMENT_PREFIX, TagSource
 from users.models import Profile, Tag
 
 TENTHS = 10
@@ -174,7 +174,7 @@ def _redemptions(cut: Cut) -> QuerySet:
 def _members(dimension: Dimension) -> QuerySet:
     if dimension == Dimension.SEGMENT:
         # Each shopper carries at most one.
-        tags = Tag.objects.filter(source=TagSource.SEGMENTATION, name__startswith="segment:")
+        tags = Tag.objects.filter(source=TagSource.SEGMENTATION, name__startswith=SEGMENT_PREFIX)
         return tags.order_by().values("shopper_id", "name")
     known = ~Q(**{dimension.value: ""})
     return Profile.objects.filter(known).order_by().values("shopper_id", name=F(dimension.value))
